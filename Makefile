@@ -1,0 +1,55 @@
+# Everything runs from .venv, which `make setup` creates and every other target creates when it is missing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+# The embedded PostgreSQL, unless the environment names another; the demo never uses another.
+DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test check bench schema lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## create .venv with everything pinned (Python 3.10 to 3.13; PYTHON=… names one)
+
+$(READY): requirements/dev.txt pyproject.toml
+	@PYTHON="$(PYTHON)" .ci/make-venv
+	@touch $@
+
+demo: $(READY) ## embed Python's documentation, or CORPUS=folder, and search it
+	@EMBEDDING_ASSETS_DATABASE_URL=embedded $(BIN)/embedding-assets demo $(if $(CORPUS),--corpus "$(CORPUS)")
+
+up: $(READY) ## start Dagster and the metrics exporter on this machine
+	@$(DATABASE) $(BIN)/embedding-assets up
+
+down: $(READY) ## stop what up and demo started
+	@$(DATABASE) $(BIN)/embedding-assets down
+
+test: check ## the gates, then all tests; ARGS="-k name" passes options to pytest
+	$(BIN)/pytest $(ARGS)
+
+check: $(READY) ## the gates: format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+bench: $(READY) ## measure throughput against a simulated provider
+	$(BIN)/python -m bench
+
+schema: $(READY) ## write the generated pages anew
+	$(BIN)/python -m embedding_assets.settings > docs/settings.md
+
+UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
+LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
+
+lock: ## pin requirements/*.txt anew from pyproject.toml (needs uv); UPGRADE=1 takes newer releases
+	$(LOCK) --extra local --extra dev --output-file requirements/dev.txt > /dev/null
+	$(LOCK) --constraints requirements/dev.txt --output-file requirements/runtime.txt > /dev/null
+
+clean: ## stop everything; remove .venv and .embedding-assets (the embedded database and its vectors)
+	-@if [ -x $(BIN)/embedding-assets ]; then $(DATABASE) $(BIN)/embedding-assets down; fi
+	rm -rf .venv .embedding-assets

@@ -1,0 +1,13 @@
+"""Embedding Assets: keeps a pgvector index fresh from a source of documents, and says so before users notice when it does not.
+
+The rooms, from the top; imports point down only:
+
+- `definitions`, `cli`: the entry points (Dagster's, the terminal's)
+- `defs`: assets, checks, schedules, sensors: speaks Dagster, decides nothing
+- `runtime`: settings in; opened database, sources, embedder out
+- `settings`, `collections_file`, `local`: what an operator configures; the embedded PostgreSQL
+- `pipeline`: the order of steps; owns transactions
+- `store`: the only SQL
+- `providers`: sources and embedding models, their errors translated to ours
+- `domain`: decisions on paper: no I/O, no clock, no randomness
+"""

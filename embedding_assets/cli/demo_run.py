@@ -1,0 +1,140 @@
+"""The demo's Dagster run: the collection's own job, over all partitions, in a process of its own, watched from the database.
+
+Not here: what the demo does before and after (demo).
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedding_assets.cli.dagster_home import DagsterHome
+from embedding_assets.cli.progress import Progress
+from embedding_assets.cli.rendering import visible
+from embedding_assets.domain.documents import SHARDS, shard_name
+from embedding_assets.domain.failures import EmbeddingAssetsError
+from embedding_assets.store.dagster_storage import RecordedNumbers
+
+RUN_TAG = "embedding_assets/demo"
+_LOOK_SECONDS = 0.3
+# A run told to stop gives its claims back first.
+_STOP_SECONDS = 30.0
+_LAST_LINES = 15
+
+
+class RunFailed(EmbeddingAssetsError):
+    """The Dagster run did not succeed; the message has the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What the run recorded in Dagster. `embedded` chunks were sent to the model, `reused` had their vector already."""
+
+    documents: int
+    failed: int
+    chunks: int
+    embedded: int
+    reused: int
+    seconds: float
+
+    @property
+    def documents_per_second(self) -> float:
+        """While processing: without the start of the process."""
+        return self.documents / self.seconds if self.seconds else 0.0
+
+
+def job_of(collection: str) -> str:
+    """The job's name, as defs/names has it."""
+    return f"{collection}__embed_documents"
+
+
+def run_config(collection: str) -> dict[str, object]:
+    """The queue only: the source was polled just before."""
+    return {"ops": {f"{collection}__documents": {"config": {"retrack": False}}}}
+
+
+def execute(home: DagsterHome, collection: str, token: str, remaining: Callable[[], int], shown: Progress) -> None:
+    """Run the job to its end, showing progress; `token` is the value of its tag, `remaining` counts the queue.
+
+    Raises:
+        RunFailed: it ended otherwise than in success.
+    """
+    log_path = home.logs / "demo-run.log"
+    config = home.folder / "demo-run.json"
+    config.write_text(json.dumps(run_config(collection)), encoding="utf-8")
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own argv
+            _argv(collection, token, config),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(home.environment),
+            start_new_session=True,
+        )
+        try:
+            _watch(process, remaining, shown)
+        finally:
+            _end(process)
+    if process.returncode != 0:
+        raise RunFailed(f"the Dagster run failed; the end of {log_path}:\n{_tail(log_path)}")
+
+
+def summarise(recorded: list[RecordedNumbers]) -> RunSummary:
+    """Add up what the shards recorded; the seconds are the run's, which every shard repeats."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for one in recorded:
+        stage = one.asset.rpartition("/")[2]
+        for label, number in one.numbers.items():
+            sums[stage, label] += round(number) if number.is_integer() else 0
+    seconds = max((one.numbers.get("run_seconds", 0.0) for one in recorded), default=0.0)
+    return RunSummary(
+        documents=sums["raw_documents", "documents"],
+        failed=sums["raw_documents", "failed"],
+        chunks=sums["chunks", "chunks"],
+        embedded=sums["embeddings", "embedded"],
+        reused=sums["chunks", "reused"],
+        seconds=seconds,
+    )
+
+
+def _argv(collection: str, token: str, config: Path) -> list[str]:
+    tags = {
+        "dagster/asset_partition_range_start": shard_name(0),
+        "dagster/asset_partition_range_end": shard_name(SHARDS - 1),
+        RUN_TAG: token,
+    }
+    job = ["-j", job_of(collection), "--tags", json.dumps(tags), "-c", str(config)]
+    return [sys.executable, "-m", "dagster", "job", "execute", "-m", "embedding_assets.definitions", *job]
+
+
+def _watch(process: "subprocess.Popen[bytes]", remaining: Callable[[], int], shown: Progress) -> None:
+    total = remaining()
+    while True:
+        try:
+            process.wait(_LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            left = remaining()
+            total = max(total, left)
+            shown.show(total - left, total)
+        else:
+            shown.show(total - remaining(), total)
+            return
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Only after Ctrl-C or an error of ours does it still run here."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _tail(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(visible(line) for line in lines[-_LAST_LINES:])

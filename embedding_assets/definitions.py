@@ -1,0 +1,67 @@
+"""Dagster's entry point: the code location `embedding_assets.definitions`.
+
+`build_defs` is for tests and for code locations of others. Loading connects to nothing and imports no model: it reads
+the settings and the collections file. Not here: what the parts are (defs).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from embedding_assets import runtime
+from embedding_assets.collections_file import CollectionEntry
+from embedding_assets.defs.assets import build_document_assets
+from embedding_assets.defs.automation import (
+    build_check_schedule,
+    build_embed_schedule,
+    build_retry_sensor,
+    build_source_sensor,
+)
+from embedding_assets.defs.checks import build_stored_checks
+from embedding_assets.defs.jobs import build_jobs
+from embedding_assets.defs.resources import RESOURCE_KEY, Workbenches, WorkbenchesResource
+from embedding_assets.settings import Settings, load_settings
+
+
+def build_defs(
+    *,
+    settings: Settings | None = None,
+    collections_file: str | Path | None = None,
+    resource_overrides: Mapping[str, object] | None = None,
+) -> dg.Definitions:
+    """Assets, checks, jobs, schedules and sensors of every collection in the file.
+
+    Without `settings` they are read from the environment, here and again in the process of each run.
+    `collections_file` takes the place of the one the settings name. `resource_overrides` replaces resources by key;
+    ours is `workbenches`.
+
+    Raises:
+        CollectionsFileError: the file is missing or wrong; the message names key, value and what is allowed.
+    """
+    chosen = settings or load_settings()
+    if collections_file is not None:
+        chosen = chosen.model_copy(update={"collections_file": Path(collections_file)})
+    explicit = settings is not None or collections_file is not None
+    resources: dict[str, object] = {RESOURCE_KEY: Workbenches(chosen) if explicit else WorkbenchesResource()}
+    entries = runtime.collections_file(chosen).collections
+    return dg.Definitions.merge(
+        dg.Definitions(resources={**resources, **(resource_overrides or {})}, executor=dg.in_process_executor),
+        *(_collection_defs(name, entry, chosen) for name, entry in entries.items()),
+    )
+
+
+def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings) -> dg.Definitions:
+    parts = dg.Definitions(
+        assets=[build_document_assets(collection, entry, freshness_seconds=settings.freshness_seconds)],
+        asset_checks=[build_stored_checks(collection)],
+        schedules=[build_embed_schedule(collection), build_check_schedule(collection)],
+        sensors=[build_source_sensor(collection), build_retry_sensor(collection)],
+    )
+    return dg.Definitions.merge(parts, build_jobs(collection, settings.max_run_seconds))
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location, made when Dagster loads it and not at import."""
+    return build_defs()

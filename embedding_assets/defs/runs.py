@@ -1,0 +1,34 @@
+"""What Dagster knows of runs: which is in progress, when the last of a job was started."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+
+import dagster as dg
+
+_IN_PROGRESS = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def in_progress(
+    instance: dg.DagsterInstance,
+    longest: timedelta,
+    *,
+    job_name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str | None:
+    """The id of a run in progress that is younger than `longest`; an older one is stuck, and never blocks."""
+    since = datetime.now(timezone.utc) - longest
+    filters = dg.RunsFilter(job_name=job_name, tags=tags, statuses=_IN_PROGRESS, created_after=since)
+    runs = instance.get_run_records(filters, limit=1)
+    return runs[0].dagster_run.run_id if runs else None
+
+
+def last_started(instance: dg.DagsterInstance, job_name: str) -> datetime | None:
+    """When the newest run of this job was created, whatever became of it."""
+    runs = instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=1)
+    return runs[0].create_timestamp if runs else None

@@ -1,0 +1,87 @@
+"""The two things the pipeline asks of the outside world: a source of documents and an embedder.
+
+Implementations live in providers/; there is no port for the store, which is tested on a real PostgreSQL.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_assets.domain.documents import Document, ListedDocument
+from embedding_assets.domain.failures import ErrorType
+from embedding_assets.domain.models import EmbeddingModel
+
+
+class Source(Protocol):
+    """Where a collection's documents come from. Methods block; the pipeline calls them in threads, concurrently."""
+
+    def list_documents(self) -> Iterator[ListedDocument]:
+        """Every document there is now, without content.
+
+        Raises:
+            SourceError: `root_unavailable` when the root cannot be read; a partial listing is never returned as whole.
+        """
+        ...
+
+    def fetch(self, document_key: str) -> Document:
+        """One document with its content.
+
+        Raises:
+            DocumentMissing: definitely not there, and the root is readable.
+            SourceError: `root_unavailable`, `source_unreadable`, `undecodable` or `too_large`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedInput:
+    """An input of a reply whose vector must not be stored; `position` is its place in the request."""
+
+    position: int
+    error_type: ErrorType
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingReply:
+    """Checked vectors of one request.
+
+    `vectors` is float32 of shape (inputs, dimensions), row i belongs to input i; rows named in `rejected` are zeros and
+    must not be stored. `tokens` is the provider's count (None when it gave none). `reordered` tells that the provider
+    answered in another order than asked and was put right by the reply's indexes.
+    """
+
+    vectors: NDArray[np.float32]
+    rejected: tuple[RejectedInput, ...] = ()
+    tokens: int | None = None
+    cost_usd: float | None = None
+    reordered: bool = False
+
+
+class Embedder(Protocol):
+    """A model behind a provider."""
+
+    @property
+    def model(self) -> EmbeddingModel:
+        """The model whose vectors this returns."""
+        ...
+
+    @property
+    def wire_format(self) -> str | None:
+        """`base64` or `float` once the provider has shown what it speaks; None before."""
+        ...
+
+    async def embed(self, inputs: Sequence[str]) -> EmbeddingReply:
+        """One provider request for these inputs; never retries by itself.
+
+        Raises:
+            ProviderError: classified; `count_mismatch` and `order_mismatch` when the reply cannot be matched to inputs.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections to the provider."""
+        ...

@@ -1,0 +1,55 @@
+"""How a collection stands, for whoever decides whether to start a run and for checks of what is stored. Reads only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from embedding_assets.domain.documents import SHARDS
+from embedding_assets.store import collections, failures, inspection, source_listings, vectors, work_queue
+from embedding_assets.store.database import Database
+from embedding_assets.store.inspection import StoredProblems
+from embedding_assets.store.vectors import VectorTable
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What there is to do, as of `now` by the database's clock.
+
+    `ready` is whether a run would find work, `due_retries` how many failed documents may be tried again, `overdue` how
+    many live changes are past their promise.
+    """
+
+    now: datetime
+    paused: bool
+    ready: bool
+    due_retries: int
+    overdue: int
+    last_poll_at: datetime | None
+
+
+async def readiness(db: Database, collection: str, shards: Sequence[int] = range(SHARDS)) -> Readiness | None:
+    """What there is to do in these shards; None when the collection is not in the database."""
+    async with db.transaction() as tx:
+        applied = await collections.find(tx, collection)
+        if applied is None:
+            return None
+        return Readiness(
+            now=await source_listings.server_time(tx),
+            paused=applied.paused,
+            ready=await work_queue.has_ready_work(tx, applied.id, list(shards)),
+            due_retries=await failures.count_due(tx, applied.id),
+            overdue=await inspection.count_overdue(tx, applied.id),
+            last_poll_at=applied.last_poll_at,
+        )
+
+
+async def stored_problems(db: Database, collection: str) -> StoredProblems | None:
+    """Rows of this collection that should not be; None while nothing was ever stored for it."""
+    async with db.transaction() as tx:
+        applied = await collections.find(tx, collection)
+        if applied is None:
+            return None
+        table = VectorTable(applied.id, applied.model_id, applied.model)
+        if not (await vectors.table_facts(tx, table)).exists:
+            return None
+        return await inspection.stored_problems(tx, table)

@@ -1,0 +1,38 @@
+"""When the HNSW index is built: after the first load, once there is enough to search that exact order gets slow."""
+
+from dataclasses import dataclass
+
+from embedding_assets.pipeline.workbench import Workbench
+from embedding_assets.store import vector_index, vectors, work_queue
+
+# With more than a fifth of the table still to come, loading first and building once is quicker: an index that is there
+# already holds inserts to a fifth of their rate.
+_BACKLOG_SHARE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOutcome:
+    """Whether the index was built now, and the table's rows when that was decided."""
+
+    built: bool
+    rows: int
+
+
+async def ensure_index(bench: Workbench, *, at_least_rows: int) -> IndexOutcome:
+    """Build the collection's index when it has none, its table holds `at_least_rows` vectors and the load is over.
+
+    CONCURRENTLY, so that search and other workers' inserts go on meanwhile.
+    """
+    table = bench.target.table
+    async with bench.db.transaction() as tx:
+        facts = await vectors.table_facts(tx, table)
+        if not facts.exists or facts.index_valid:
+            return IndexOutcome(False, facts.rows)
+        rows = await vectors.count_vectors(tx, table)
+        most = rows // _BACKLOG_SHARE + 1
+        loading = await work_queue.backlog(tx, table.collection_id, up_to=most) == most
+    if rows < at_least_rows or loading:
+        return IndexOutcome(False, rows)
+    async with bench.db.autocommit() as connection:
+        built = await vector_index.ensure_index(connection, table, bench.target.index, concurrently=True)
+    return IndexOutcome(built, rows)

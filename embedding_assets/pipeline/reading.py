@@ -1,0 +1,89 @@
+"""Fetch and chunk one document: the step that runs in threads. Decides what changed; sends nothing anywhere.
+
+Not here: vectors, and anything that is stored.
+"""
+
+import json
+from typing import TypeAlias
+
+from embedding_assets.domain.chunking import Chunk, chunk_text
+from embedding_assets.domain.documents import Document
+from embedding_assets.domain.failures import (
+    ClassifiedError,
+    DocumentMissing,
+    ErrorType,
+    FailureClass,
+    SourceError,
+    StoreError,
+)
+from embedding_assets.domain.models import EmbeddingModel, input_hash
+from embedding_assets.domain.packing import estimate_tokens
+from embedding_assets.domain.work import (
+    ClaimedItem,
+    Delete,
+    Fail,
+    PreparedChunk,
+    PreparedDocument,
+    PublishedState,
+    Stage,
+    Unchanged,
+)
+from embedding_assets.pipeline.workbench import Workbench
+
+Reading: TypeAlias = "PreparedDocument | Unchanged | Delete | Fail"
+
+_LOST_WORKERS_ALLOWED = 2
+
+
+def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState | None, *, force: bool) -> Reading:
+    """Fetch, compare and chunk. `force` prepares the document even when nothing changed.
+
+    Raises:
+        ClassifiedError: systemic: it is the source that failed, not this document.
+    """
+    if item.lost_claims > _LOST_WORKERS_ALLOWED:
+        message = f"{item.lost_claims} workers died or hung while they processed this document"
+        return Fail(item, SourceError(ErrorType.WORKER_LOST, message), Stage.FETCHING)
+    stage = Stage.FETCHING
+    try:
+        document = bench.source.fetch(item.document_key)
+        _check_storable(document)
+        digest = document.content_hash()
+        stage = Stage.CHUNKING
+        if published == PublishedState(digest, bench.target.chunking.fingerprint) and not force:
+            return Unchanged(item)
+        chunks = prepare_chunks(bench.target.model, document, chunk_text(bench.target.chunking, document.content))
+        return PreparedDocument(item, document, digest, chunks)
+    except DocumentMissing:
+        return Delete(item)
+    except ClassifiedError as error:
+        if error.failure_class is FailureClass.SYSTEMIC:
+            raise
+        return Fail(item, error, stage)
+    except Exception as error:  # noqa: BLE001 - one document's surprise must not stop its neighbours
+        surprise = SourceError(ErrorType.UNEXPECTED, f"{type(error).__name__} while {stage.value}; see the run's log")
+        surprise.__cause__ = error
+        return Fail(item, surprise, stage)
+
+
+def prepare_chunks(model: EmbeddingModel, document: Document, chunks: list[Chunk]) -> tuple[PreparedChunk, ...]:
+    """Each chunk with its input under the model's template."""
+    prepared: list[PreparedChunk] = []
+    for chunk in chunks:
+        text = model.input_for(chunk.content, document.title)
+        prepared.append(PreparedChunk(chunk, text, input_hash(text), estimate_tokens(text)))
+    return tuple(prepared)
+
+
+def _check_storable(document: Document) -> None:
+    """PostgreSQL's text holds neither NUL nor lone surrogates, its jsonb neither NaN nor what JSON cannot say."""
+    try:
+        metadata = json.dumps(dict(document.metadata), allow_nan=False, ensure_ascii=False)
+        whole = f"{document.content}\n{document.title}\n{document.uri}\n{metadata}"
+        whole.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(ErrorType.UNDECODABLE, "the text holds lone surrogates: it was decoded wrongly") from error
+    except (TypeError, ValueError) as error:
+        raise StoreError(ErrorType.INVALID_DATA, f"the metadata is not JSON: {error}") from error
+    if "\x00" in whole or "\\u0000" in metadata:
+        raise SourceError(ErrorType.UNDECODABLE, "the text or its metadata holds a NUL character; is it a binary file?")

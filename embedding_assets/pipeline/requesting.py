@@ -1,0 +1,130 @@
+"""One batch of inputs to vectors in the store: short retries, halving around a poison input, checks, COPY.
+
+Not here: which inputs make a batch (pipeline/embedding), or the provider's API (providers).
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from embedding_assets.domain.backoff import short_wait
+from embedding_assets.domain.failures import ErrorType, FailureClass, ProviderError
+from embedding_assets.domain.ports import EmbeddingReply
+from embedding_assets.pipeline.workbench import Workbench
+from embedding_assets.store import vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A text to embed and the hash its vector is stored under."""
+
+    input_hash: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputResult:
+    """What became of an input: stored (error None), or why not."""
+
+    input_hash: bytes
+    error: ProviderError | None = None
+
+
+@dataclass(slots=True)
+class RequestCounts:
+    """What this run asked of the provider, and what went wrong there, passing or not.
+
+    `tokens` as the provider counts them, cost in USD where a price is known; `errors` counts replies by error type.
+    """
+
+    requests: int = 0
+    inputs: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+    reordered_replies: int = 0
+    throttled_seconds: float = 0.0
+    errors: dict[str, int] = field(default_factory=dict[str, int])
+
+    def count_error(self, error_type: ErrorType) -> None:
+        """One more reply of this kind."""
+        self.errors[error_type.value] = self.errors.get(error_type.value, 0) + 1
+
+
+class Requester:
+    """Sends batches of one run. `counts` is what was sent so far."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._answers = 0
+        self.counts = RequestCounts()
+
+    async def embed(self, inputs: Sequence[Input]) -> list[InputResult]:
+        """Embed and store; every input comes back once, stored or refused.
+
+        Raises:
+            ProviderError: systemic (credentials, unknown model, provider away): no input is to blame.
+        """
+        answers = self._answers
+        try:
+            reply = await self._ask(inputs)
+        except ProviderError as error:
+            if error.failure_class is FailureClass.SYSTEMIC or self._is_the_provider(error, answers):
+                raise
+            if len(inputs) == 1:
+                return [InputResult(inputs[0].input_hash, error)]
+            half = len(inputs) // 2
+            return await self.embed(inputs[:half]) + await self.embed(inputs[half:])
+        return await self._store(inputs, reply)
+
+    def _is_the_provider(self, error: ProviderError, answers_before: int) -> bool:
+        """A transient error that outlasted its retries is the provider's own when nobody else got an answer meanwhile."""
+        unavailable = error.error_type in (ErrorType.PROVIDER_UNAVAILABLE, ErrorType.PROVIDER_TIMEOUT)
+        return unavailable and self._answers == answers_before
+
+    async def _ask(self, inputs: Sequence[Input]) -> EmbeddingReply:
+        """One answer, with short retries for what may pass; a throttled wait spends no try."""
+        tries = 0
+        while True:
+            try:
+                return await self._request(inputs)
+            except ProviderError as error:
+                self.counts.count_error(error.error_type)
+                if error.failure_class is FailureClass.THROTTLED:
+                    await self._wait(error.retry_after or short_wait(3, luck=random.random()), throttled=True)
+                    continue
+                tries += 1
+                may_pass = (
+                    error.failure_class is FailureClass.TRANSIENT or error.error_type is ErrorType.CONNECTION_FAILED
+                )
+                if not may_pass or tries >= self._bench.pace.request_tries:
+                    raise
+                await self._wait(error.retry_after or short_wait(tries, luck=random.random()), throttled=False)
+
+    async def _request(self, inputs: Sequence[Input]) -> EmbeddingReply:
+        self.counts.requests += 1
+        self.counts.inputs += len(inputs)
+        reply = await self._bench.embedder.embed([one.text for one in inputs])
+        self._answers += 1
+        self.counts.tokens += reply.tokens or 0
+        self.counts.cost_usd += reply.cost_usd or 0.0
+        self.counts.reordered_replies += reply.reordered
+        return reply
+
+    async def _wait(self, seconds: float, *, throttled: bool) -> None:
+        if throttled:
+            self.counts.throttled_seconds += seconds
+        await anyio.sleep(seconds)
+
+    async def _store(self, inputs: Sequence[Input], reply: EmbeddingReply) -> list[InputResult]:
+        refused = {bad.position: ProviderError(bad.error_type, bad.detail) for bad in reply.rejected}
+        for error in refused.values():
+            self.counts.count_error(error.error_type)
+        good = [position for position in range(len(inputs)) if position not in refused]
+        if good:
+            hashes = [inputs[position].input_hash for position in good]
+            rows = reply.vectors[good] if refused else reply.vectors
+            async with self._bench.db.transaction() as tx:
+                await vectors.store_vectors(tx, self._bench.target.table, hashes, rows)
+        return [InputResult(one.input_hash, refused.get(position)) for position, one in enumerate(inputs)]

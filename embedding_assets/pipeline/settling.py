@@ -1,0 +1,175 @@
+"""Settle: end claims in one transaction — published, unchanged, deleted, failed or released — and count them.
+
+First the locks, then the fence of every claim; a claim that is no longer ours writes nothing, on the failing path too.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from embedding_assets.domain.backoff import next_step
+from embedding_assets.domain.failures import ErrorType, StoreError
+from embedding_assets.domain.work import (
+    ClaimedItem,
+    Delete,
+    Fail,
+    Outcome,
+    PreparedDocument,
+    Publish,
+    Release,
+    Stage,
+    Tally,
+    Unchanged,
+)
+from embedding_assets.pipeline.workbench import Workbench
+from embedding_assets.store import corpus, failures, vectors, work_queue
+from embedding_assets.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    publish: list[Publish]
+    unchanged: list[Unchanged]
+    delete: list[Delete]
+    fail: list[Fail]
+    release: list[Release]
+
+
+async def settle(bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:
+    """Settle these outcomes; counts by shard.
+
+    What PostgreSQL refuses as data (SQLSTATE class 22) is found by halving and fails alone; the others are published.
+    """
+    try:
+        async with bench.db.transaction() as tx:
+            return await _settle(tx, bench, outcomes)
+    except StoreError as error:
+        if error.error_type is not ErrorType.INVALID_DATA:
+            raise
+        if len(outcomes) > 1:
+            half = len(outcomes) // 2
+            first = await settle(bench, outcomes[:half])
+            return _merged(first, await settle(bench, outcomes[half:]))
+        outcome = outcomes[0]
+        if isinstance(outcome, Fail):
+            raise
+        return await settle(bench, [Fail(outcome.item, error, Stage.STORAGE)])
+
+
+async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:
+    target = bench.target
+    await vectors.hold_off_collector(tx, target.table)
+    held = await work_queue.lock_claims(tx, target.collection_id, [outcome.item for outcome in outcomes])
+    tallies: dict[int, Tally] = defaultdict(Tally)
+    for outcome in outcomes:
+        tallies[outcome.item.shard].refused += outcome.item.document_key not in held
+    groups = await _without_vectors_released(
+        tx, bench, _sort(outcome for outcome in outcomes if outcome.item.document_key in held)
+    )
+    await _write(tx, bench, groups)
+    await _count_obligations(tx, bench, groups, tallies)
+    done = [outcome.item.document_key for outcome in (*_ended_well(groups), *groups.fail)]
+    await work_queue.finish(tx, target.collection_id, done)
+    await work_queue.release(tx, target.collection_id, [outcome.item for outcome in groups.release])
+    _count(groups, tallies)
+    return dict(tallies)
+
+
+def _sort(outcomes: Iterable[Outcome]) -> _Sorted:
+    groups = _Sorted([], [], [], [], [])
+    for outcome in outcomes:
+        match outcome:
+            case Publish():
+                groups.publish.append(outcome)
+            case Unchanged():
+                groups.unchanged.append(outcome)
+            case Delete():
+                groups.delete.append(outcome)
+            case Fail():
+                groups.fail.append(outcome)
+            case Release():
+                groups.release.append(outcome)
+    return groups
+
+
+async def _without_vectors_released(tx: Tx, bench: Workbench, groups: _Sorted) -> _Sorted:
+    """A vector collected between its check and this settle: the document goes back and is embedded again."""
+    needed = {chunk.input_hash for outcome in groups.publish for chunk in outcome.prepared.chunks}
+    missing = await vectors.missing_inputs(tx, bench.target.table, list(needed)) if needed else set[bytes]()
+    if not missing:
+        return groups
+    whole = [outcome for outcome in groups.publish if not _lacks(outcome.prepared, missing)]
+    back = [Release(outcome.item) for outcome in groups.publish if _lacks(outcome.prepared, missing)]
+    return _Sorted(whole, groups.unchanged, groups.delete, groups.fail, [*groups.release, *back])
+
+
+def _lacks(prepared: PreparedDocument, missing: set[bytes]) -> bool:
+    return any(chunk.input_hash in missing for chunk in prepared.chunks)
+
+
+async def _write(tx: Tx, bench: Workbench, groups: _Sorted) -> None:
+    target = bench.target
+    if groups.publish:
+        documents = [outcome.prepared for outcome in groups.publish]
+        await corpus.publish(tx, target.collection_id, target.model_id, target.chunking.fingerprint, documents)
+    if groups.delete:
+        await corpus.erase(tx, target.collection_id, [outcome.item.document_key for outcome in groups.delete])
+    well = [item.document_key for item in _items(_ended_well(groups))]
+    await failures.resolve(tx, target.collection_id, well)
+    if groups.fail:
+        await _record_failures(tx, bench, groups.fail)
+
+
+async def _record_failures(tx: Tx, bench: Workbench, failed: Sequence[Fail]) -> None:
+    ordered = sorted(failed, key=lambda failure: failure.item.document_key)
+    keys = [failure.item.document_key for failure in ordered]
+    episodes = await failures.episodes(tx, bench.target.collection_id, keys)
+    for failure in ordered:
+        episode = episodes[failure.item.document_key]
+        decision = next_step(
+            failure.error.failure_class, episode.attempts + 1, luck=random.random(), ladder=bench.pace.ladder
+        )
+        await failures.record(tx, bench.target.collection_id, failure, episode, decision, run_id=bench.run_id)
+
+
+async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies: dict[int, Tally]) -> None:
+    items = {item.document_key: item for item in _items(_ended_well(groups))}
+    for closed in await work_queue.close_obligations(tx, bench.target.collection_id, list(items.values())):
+        tally = tallies[items[closed.document_key].shard]
+        tally.max_lag_seconds = max(tally.max_lag_seconds, closed.lag_seconds)
+        if not closed.counted:
+            tally.freshness_met += closed.in_time
+            tally.freshness_missed += not closed.in_time
+
+
+def _ended_well(groups: _Sorted) -> list[Publish | Unchanged | Delete]:
+    return [*groups.publish, *groups.unchanged, *groups.delete]
+
+
+def _items(outcomes: Iterable[Outcome]) -> list[ClaimedItem]:
+    return [outcome.item for outcome in outcomes]
+
+
+def _count(groups: _Sorted, tallies: dict[int, Tally]) -> None:
+    for outcome in groups.publish:
+        tally = tallies[outcome.item.shard]
+        tally.published += 1
+        tally.chunks += len(outcome.prepared.chunks)
+        tally.chunks_reused += len(outcome.prepared.chunks) - outcome.embedded
+    for outcome in groups.fail:
+        tally = tallies[outcome.item.shard]
+        tally.failed += 1
+        tally.errors[outcome.error.error_type.value] = tally.errors.get(outcome.error.error_type.value, 0) + 1
+    for outcome in groups.unchanged:
+        tallies[outcome.item.shard].unchanged += 1
+    for outcome in groups.delete:
+        tallies[outcome.item.shard].deleted += 1
+    for outcome in groups.release:
+        tallies[outcome.item.shard].released += 1
+
+
+def _merged(first: dict[int, Tally], second: dict[int, Tally]) -> dict[int, Tally]:
+    for shard, tally in second.items():
+        first.setdefault(shard, Tally()).add(tally)
+    return first

@@ -1,0 +1,63 @@
+"""What a run works with: one collection's settings, its source, its model, and the database. Built by runtime."""
+
+from dataclasses import dataclass, field
+
+from embedding_assets.domain.backoff import LADDER_SECONDS
+from embedding_assets.domain.chunking import ChunkingStrategy
+from embedding_assets.domain.models import EmbeddingModel
+from embedding_assets.domain.packing import PackingCaps
+from embedding_assets.domain.ports import Embedder, Source
+from embedding_assets.store.database import Database
+from embedding_assets.store.vector_index import IndexOptions
+from embedding_assets.store.vectors import VectorTable
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One collection, as settings and database agree on it."""
+
+    name: str
+    collection_id: int
+    model_id: int
+    model: EmbeddingModel
+    chunking: ChunkingStrategy
+    caps: PackingCaps
+    index: IndexOptions = field(default_factory=IndexOptions)
+
+    @property
+    def table(self) -> VectorTable:
+        """Where this collection's vectors are."""
+        return VectorTable(self.collection_id, self.model_id, self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much at a time and how long; times in seconds.
+
+    A lease is lengthened every third of itself, never beyond `max_claim_seconds`, so that a hung worker loses its claims
+    too. A run claims nothing new after `max_run_seconds`.
+    """
+
+    lease_seconds: float = 120.0
+    max_claim_seconds: float = 600.0
+    max_run_seconds: float = 1800.0
+    claim_documents: int = 200
+    settle_documents: int = 50
+    settle_interval: float = 0.25
+    fetchers: int = 4
+    requests_at_once: int = 4
+    request_tries: int = 4
+    bytes_in_flight: int = 64_000_000
+    ladder: tuple[float, ...] = LADDER_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """Everything a pipeline step may use. `run_id` names the run in leases and failure history."""
+
+    db: Database
+    source: Source
+    embedder: Embedder
+    target: Target
+    run_id: str
+    pace: Pace = Pace()

@@ -1,0 +1,72 @@
+"""Loading LiteLLM: late, quiet, offline, and sending each request once.
+
+The import takes 3 s and more of CPU, so only code that embeds pays for it. Not here: calling a model
+(litellm_embedder), the model that runs in this process (local_embedder).
+"""
+
+import functools
+import importlib
+import logging
+import os
+import threading
+from typing import Any
+
+from embedding_assets.providers.local_embedder import register_local_provider
+
+_loading = threading.Lock()
+_users: set[object] = set()
+
+
+def preload() -> None:
+    """Import LiteLLM in the calling thread, so that the first embedding need not wait; repeated calls are free."""
+    load_litellm()
+
+
+def load_litellm() -> Any:
+    """The `litellm` module, prepared: no price-list fetch, no retries of its own, no logging of inputs."""
+    with _loading:
+        return _litellm()
+
+
+@functools.cache
+def _litellm() -> Any:
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    # Whatever the arguments of a call, its OpenAI path sends 3 requests on errors unless this is 0 at import.
+    os.environ["DEFAULT_MAX_RETRIES"] = "0"
+    litellm: Any = importlib.import_module("litellm")
+    litellm.DEFAULT_MAX_RETRIES = 0  # for a process that had imported it before us
+    litellm.suppress_debug_info = True
+    if "LITELLM_LOG" not in os.environ:
+        # Failures reach the caller as exceptions; its log lines may quote requests.
+        logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
+    _accept_base64_quietly()
+    register_local_provider(litellm)
+    return litellm
+
+
+def _accept_base64_quietly() -> None:
+    """Stop a warning at its source: the reply type declares floats, and dumping base64 from it warns for every vector.
+
+    Each warning has another text, so Python's default filter would also keep every one of them for ever.
+    """
+    types: Any = importlib.import_module("openai.types")
+    reply = types.CreateEmbeddingResponse
+    reply.model_dump = functools.partialmethod(reply.model_dump, warnings=False)
+
+
+def opened(user: object) -> None:
+    """Note a user of LiteLLM's HTTP clients, which it keeps per process and not per caller."""
+    with _loading:
+        _users.add(user)
+
+
+async def closed(user: object) -> None:
+    """Forget a user; the last one closes the clients."""
+    with _loading:
+        _users.discard(user)
+        last = not _users
+    if last:
+        litellm = load_litellm()
+        await litellm.close_litellm_async_clients()
+        # Clients are kept under the id of their event loop, which a later loop may be given again.
+        litellm.in_memory_llm_clients_cache.flush_cache()

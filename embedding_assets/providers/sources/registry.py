@@ -1,0 +1,112 @@
+"""From a collection's `source` table to a source: the built-in types, and those that others register.
+
+Another distribution adds a type by an entry point in the group `embedding_assets.sources`: its name is the type, its
+object is called with the whole table and returns a `Source`. Not here: what a source does.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, cast
+
+from embedding_assets.domain.ports import Source
+from embedding_assets.providers.sources.directory import DirectorySource
+from embedding_assets.providers.sources.stdlib_docs import StdlibDocsSource
+
+ENTRY_POINT_GROUP = "embedding_assets.sources"
+
+
+def build_source(config: Mapping[str, object]) -> Source:
+    """The source that `config` describes, for example `{"type": "directory", "path": "docs", "include": ["**/*.md"]}`.
+
+    Raises:
+        ValueError: an unknown type or key, or a value that cannot be used; the text says which, and what is allowed.
+    """
+    source_type = config.get("type")
+    if not isinstance(source_type, str):
+        msg = f"source: type = {source_type!r} must be one of {_known_types()}"
+        raise ValueError(msg)  # noqa: TRY004  # a wrong value in a file, not a wrong call
+    build = _BUILT_IN.get(source_type)
+    return build(config) if build is not None else _build_registered(source_type, config)
+
+
+def _build_directory(config: Mapping[str, object]) -> Source:
+    _check_keys(config, ("path", "include", "exclude", "max_bytes", "encoding"))
+    path = config.get("path")
+    if not isinstance(path, str) or not path.strip() or "://" in path:
+        msg = f"source: path = {path!r} must name a local folder, such as 'docs'"
+        raise ValueError(msg)
+    options: dict[str, Any] = {key: _globs(config, key) for key in ("include", "exclude") if key in config}
+    options |= {
+        key: _of_type(config, key, kind) for key, kind in (("max_bytes", int), ("encoding", str)) if key in config
+    }
+    try:
+        return DirectorySource(os.path.expanduser(path), **options)
+    except ValueError as error:
+        msg = f"source of type 'directory': {error}"
+        raise ValueError(msg) from None
+
+
+def _build_stdlib_docs(config: Mapping[str, object]) -> Source:
+    _check_keys(config, ("modules",))
+    return StdlibDocsSource(_globs(config, "modules")) if "modules" in config else StdlibDocsSource()
+
+
+_BUILT_IN: dict[str, Callable[[Mapping[str, object]], Source]] = {
+    "directory": _build_directory,
+    "python-stdlib": _build_stdlib_docs,
+}
+
+
+def _build_registered(source_type: str, config: Mapping[str, object]) -> Source:
+    found = [point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name == source_type]
+    if len(found) != 1:
+        several = f", but several packages register it ({', '.join(point.value for point in found)})" if found else ""
+        msg = f"source: type = {source_type!r} must be one of {_known_types()}{several}"
+        raise ValueError(msg)
+    source: object = _load(found[0])(config)
+    if not all(callable(getattr(source, method, None)) for method in ("list_documents", "fetch")):
+        msg = f"source: type = {source_type!r} built a {type(source).__name__} without list_documents and fetch"
+        raise ValueError(msg)
+    return source  # pyright: ignore[reportReturnType]  # checked by hand above
+
+
+def _load(point: EntryPoint) -> Callable[[Mapping[str, object]], object]:
+    try:
+        loaded: Any = point.load()
+    except (ImportError, AttributeError) as error:
+        msg = f"source: type = {point.name!r} is registered as {point.value!r}, which cannot be loaded: {error}"
+        raise ValueError(msg) from error
+    return loaded
+
+
+def _known_types() -> str:
+    registered = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return ", ".join(repr(name) for name in sorted({*_BUILT_IN, *registered}))
+
+
+def _check_keys(config: Mapping[str, object], allowed: Sequence[str]) -> None:
+    for key, value in config.items():
+        if key not in {"type", *allowed}:
+            names = ", ".join(allowed)
+            msg = f"source of type {config['type']!r}: unknown key {key!r} (= {value!r}); allowed are type, {names}"
+            raise ValueError(msg)
+
+
+def _globs(config: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = config[key]
+    globs = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
+    texts = tuple(glob for glob in globs if isinstance(glob, str))
+    if not isinstance(value, list | tuple) or len(texts) != len(globs):
+        msg = f"source of type {config['type']!r}: {key} = {value!r} must be a list of globs, such as ['*']"
+        raise ValueError(msg)
+    return texts
+
+
+def _of_type(config: Mapping[str, object], key: str, kind: type) -> object:
+    value = config[key]
+    # bool is an int to Python, not to the person who wrote `max_bytes = true`.
+    if not isinstance(value, kind) or isinstance(value, bool):
+        msg = f"source of type {config['type']!r}: {key} = {value!r} must be of type {kind.__name__}"
+        raise ValueError(msg)  # noqa: TRY004  # a wrong value in a file, not a wrong call
+    return value

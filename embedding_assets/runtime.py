@@ -1,0 +1,197 @@
+"""Composition root: settings in; opened database, source and embedder out, closed in order.
+
+Everything that runs — the terminal, Dagster, tests of the whole — comes through here. No step of the pipeline, no SQL.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedding_assets.collections_file import CollectionEntry, CollectionsFile, load_collections_file
+from embedding_assets.domain.failures import EmbeddingAssetsError
+from embedding_assets.local import start_embedded
+from embedding_assets.pipeline.workbench import Pace, Target, Workbench
+from embedding_assets.providers.embedders import build_embedder
+from embedding_assets.providers.sources.registry import build_source
+from embedding_assets.settings import Settings
+from embedding_assets.store import collections, migrations
+from embedding_assets.store.collections import AppliedCollection, CollectionSettings
+from embedding_assets.store.database import Database
+from embedding_assets.store.vector_index import IndexOptions
+
+EMBEDDED = "embedded"
+
+
+class NotApplied(EmbeddingAssetsError):
+    """The collections file and the database disagree; the message says how and which command settles it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """Where our tables are, and Dagster's own storage."""
+
+    database: str
+    dagster: str
+
+
+def database_urls(settings: Settings) -> DatabaseUrls:
+    """The URLs to connect to; starts the embedded server when that is what the settings name.
+
+    Raises:
+        EmbeddedServerError: it could not be started, or the extra `[local]` is missing.
+    """
+    if settings.database_url.get_secret_value() != EMBEDDED:
+        database = settings.database_url.get_secret_value()
+        dagster = settings.dagster_database_url
+        return DatabaseUrls(database, dagster.get_secret_value() if dagster else database)
+    server = start_embedded(Path(settings.home))
+    return DatabaseUrls(server.database_url, server.dagster_url)
+
+
+@asynccontextmanager
+async def open_database(
+    settings: Settings, *, application_name: str = "embedding-assets"
+) -> AsyncGenerator[Database, None]:
+    """The pool, open in this event loop.
+
+    Raises:
+        NotApplied: migrations are missing.
+    """
+    url = database_urls(settings).database
+    missing = migrations.missing_revisions(url)
+    if missing:
+        raise NotApplied(f"the database lacks migrations {', '.join(missing)}: run `embedding-assets migrate`")
+    async with Database(url, pool_size=settings.pool_size, application_name=application_name) as db:
+        yield db
+
+
+def collections_file(settings: Settings) -> CollectionsFile:
+    """The collections the operator wrote.
+
+    Raises:
+        CollectionsFileError: the file is missing or wrong; the message names key, value and what is allowed.
+    """
+    return load_collections_file(Path(settings.collections_file))
+
+
+async def apply_collections(settings: Settings, file: CollectionsFile) -> list[str]:
+    """Write every collection of the file to the database; the names written.
+
+    Raises:
+        NotApplied: a collection with published documents would change its model in place.
+    """
+    async with open_database(settings) as db, db.transaction() as tx:
+        for name, entry in file.collections.items():
+            applied = await collections.find(tx, name)
+            model = entry.embedding_model()
+            if (
+                applied
+                and applied.model_fingerprint != model.fingerprint
+                and await collections.has_publications(tx, name)
+            ):
+                raise NotApplied(_model_changed(name, applied, entry))
+            await collections.apply(tx, _settings_of(name, entry, settings))
+    return list(file.collections)
+
+
+@asynccontextmanager
+async def open_workbench(
+    settings: Settings, collection: str, *, run_id: str, application_name: str = "embedding-assets"
+) -> AsyncGenerator[Workbench, None]:
+    """Everything one run over one collection needs; closed at the end of the block.
+
+    Raises:
+        NotApplied: the collection is not applied, or was applied with other settings than the file has now.
+    """
+    file = collections_file(settings)
+    async with open_database(settings, application_name=application_name) as db:
+        async with db.transaction() as tx:
+            found = await collections.find(tx, collection)
+        entry, applied = _agreed(file, found, collection)
+        embedder = build_embedder(
+            applied.model,
+            api_base=settings.api_base,
+            api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+            timeout_seconds=settings.request_timeout_seconds,
+            wire_format=applied.wire_format,
+            extra=entry.model.extra,
+        )
+        try:
+            yield Workbench(db, build_source(entry.source), embedder, _target(applied, entry), run_id, _pace(settings))
+        finally:
+            await embedder.aclose()
+
+
+def _agreed(
+    file: CollectionsFile, applied: AppliedCollection | None, name: str
+) -> tuple[CollectionEntry, AppliedCollection]:
+    entry = file.collections.get(name)
+    if entry is None:
+        known = ", ".join(sorted(file.collections)) or "none"
+        raise NotApplied(f"the collections file has no collection {name!r}; it has {known}")
+    if applied is None:
+        raise NotApplied(f"collection {name!r} is not in the database yet: run `embedding-assets collections apply`")
+    pairs = {
+        "chunking": (entry.chunking_strategy().fingerprint, applied.chunker_fingerprint),
+        "model": (entry.embedding_model().fingerprint, applied.model_fingerprint),
+    }
+    for what, (in_file, in_database) in pairs.items():
+        if in_file != in_database:
+            raise NotApplied(
+                f"collection {name!r}: the {what} in the file (fingerprint {in_file}) is not the one applied "
+                f"({in_database}): run `embedding-assets collections apply`, or give this process the same file"
+            )
+    return entry, applied
+
+
+def _model_changed(name: str, applied: AppliedCollection, entry: CollectionEntry) -> str:
+    return (
+        f"collection {name!r} has documents published under model {applied.model.name} "
+        f"(fingerprint {applied.model_fingerprint}); the file has {entry.model.name} "
+        f"({entry.embedding_model().fingerprint}). Vectors of two models cannot be compared: "
+        "add a second collection with the new model, and drop this one when readers have moved"
+    )
+
+
+def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> CollectionSettings:
+    strategy = entry.chunking_strategy()
+    return CollectionSettings(
+        name=name,
+        owner=entry.owner,
+        source=entry.source,
+        chunking={"strategy": strategy.name, "size": strategy.size, "overlap": strategy.overlap},
+        chunker_fingerprint=strategy.fingerprint,
+        model=entry.embedding_model(),
+        limit_name=entry.limit,
+        budgets=entry.budgets.model_dump(exclude_none=True),
+        weight=entry.weight,
+        paused=entry.paused,
+        freshness_seconds=settings.freshness_seconds,
+    )
+
+
+def _target(applied: AppliedCollection, entry: CollectionEntry) -> Target:
+    return Target(
+        name=applied.name,
+        collection_id=applied.id,
+        model_id=applied.model_id,
+        model=applied.model,
+        chunking=entry.chunking_strategy(),
+        caps=entry.packing_caps(),
+        index=IndexOptions(entry.model.index.m, entry.model.index.ef_construction),
+    )
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        lease_seconds=settings.lease_seconds,
+        max_claim_seconds=settings.max_claim_seconds,
+        max_run_seconds=settings.max_run_seconds,
+        claim_documents=settings.claim_documents,
+        settle_documents=settings.settle_documents,
+        settle_interval=settings.settle_interval_seconds,
+        fetchers=settings.fetch_concurrency,
+        requests_at_once=settings.embed_concurrency,
+        ladder=tuple(settings.retry_ladder_seconds),
+    )

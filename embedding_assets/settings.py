@@ -1,0 +1,230 @@
+"""Every environment variable we read, typed, with unit, bounds and default.
+
+`python -m embedding_assets.settings` writes the table of docs/settings.md. Not here: collections and limits, which are
+a file (collections_file), and what is built of these values (runtime).
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
+
+from embedding_assets.domain.backoff import LADDER_SECONDS
+from embedding_assets.domain.failures import EmbeddingAssetsError
+
+PREFIX = "EMBEDDING_ASSETS_"
+EMBEDDED = "embedded"
+
+_HOUR, _DAY = 3600, 86_400
+_MASKED = "***"
+
+
+class SettingsError(EmbeddingAssetsError):
+    """One or more environment variables are missing or wrong; the message names each, its value and what is allowed."""
+
+
+def _extra(allowed: str) -> dict[str, JsonValue]:
+    return {"allowed": allowed}
+
+
+def _setting(default: object, allowed: str, says: str) -> Any:
+    return Field(default, description=says, json_schema_extra=_extra(allowed))
+
+
+def _number(default: float, unit: str, low: float, high: float, says: str) -> Any:
+    return Field(
+        default,
+        ge=low,
+        le=high,
+        allow_inf_nan=False,
+        description=says,
+        json_schema_extra=_extra(f"{low:,} to {high:,} {unit}"),
+    )
+
+
+class Settings(BaseModel):
+    """What an operator decides for one installation; immutable. Fields are named as their variables, in lower case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    database_url: SecretStr = _setting(
+        ...,
+        f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or {EMBEDDED}",
+        f"The PostgreSQL with pgvector that holds everything; `{EMBEDDED}` starts one in the home folder.",
+    )
+    dagster_database_url: SecretStr | None = _setting(
+        None,
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        "Dagster's own storage, best another database on the same server; unset: the database above.",
+    )
+    home: Path = _setting(
+        Path(".embedding-assets"), "a folder", "Where the embedded server and Dagster keep their files."
+    )
+    collections_file: Path = _setting(
+        Path("collections.toml"), "a TOML file", "The file that names collections and limits."
+    )
+
+    api_base: str | None = _setting(
+        None, "a URL, http:// or https://", "The provider's address, where it is not LiteLLM's own choice."
+    )
+    api_key: SecretStr | None = _setting(
+        None, "a secret", "The provider's key; unset: LiteLLM looks for the provider's own variable."
+    )
+    request_timeout_seconds: float = _number(60, "seconds", 1, 600, "How long one request to the provider may take.")
+
+    lease_seconds: float = _number(
+        120,
+        "seconds",
+        1,
+        _HOUR,
+        "How long a claim lasts without a heartbeat: a killed worker's documents wait this long.",
+    )
+    max_claim_seconds: float = _number(
+        600, "seconds", 1, _DAY, "How long a claim lasts whatever the heartbeat says: a hung worker loses it then."
+    )
+    max_run_seconds: float = _number(1800, "seconds", 1, _DAY, "After this a run claims nothing new.")
+    claim_documents: int = _number(200, "documents", 1, 10_000, "The most one claim takes.")
+    settle_documents: int = _number(50, "documents", 1, 1000, "The most one transaction publishes.")
+    settle_interval_seconds: float = _number(
+        0.25, "seconds", 0.01, 60, "Finished documents wait no longer than this for others to be published with."
+    )
+    fetch_concurrency: int = _number(4, "documents", 1, 64, "How many are fetched and chunked at a time.")
+    embed_concurrency: int = _number(4, "requests", 1, 64, "How many are at the provider at a time, for each run.")
+    pool_size: int = _number(8, "connections", 2, 100, "Database connections of one process.")
+
+    freshness_seconds: float = _number(
+        _HOUR, "seconds", 1, 30 * _DAY, "The promise: a change is published within this time."
+    )
+    poll_interval_seconds: float = _number(
+        300, "seconds", 60, _DAY, "How often a source is polled for changes; it counts towards the promise."
+    )
+    retry_ladder_seconds: tuple[float, ...] = _setting(
+        LADDER_SECONDS,
+        "seconds above 0, separated by commas, none shorter than the one before",
+        "Waits between attempts of a failed document; after the last it is escalated.",
+    )
+
+    @field_validator("database_url", "dagster_database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        url = value.get_secret_value() if value else ""
+        embedded = url == EMBEDDED and info.field_name == "database_url"
+        if value and not embedded and not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError
+        return value
+
+    @field_validator("api_base")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError
+        return value
+
+    @field_validator("home", "collections_file")
+    @classmethod
+    def _expanded(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator("max_claim_seconds")
+    @classmethod
+    def _not_below_the_lease(cls, value: float, info: ValidationInfo) -> float:
+        lease = info.data.get("lease_seconds", value)
+        if value < lease:
+            message = f"{lease:g} seconds or more, which is {variable_of('lease_seconds')}"
+            raise ValueError(message)
+        return value
+
+    @field_validator("retry_ladder_seconds", mode="before")
+    @classmethod
+    def _from_commas(cls, value: object) -> object:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("retry_ladder_seconds")
+    @classmethod
+    def _is_ladder(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        finite = all(0 < rung < float("inf") for rung in value)
+        if not value or not finite or list(value) != sorted(value):
+            raise ValueError
+        return value
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a field of `Settings`."""
+    return PREFIX + field.upper()
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in `environ` (the process's own when None). A variable that is set but empty counts as unset.
+
+    Raises:
+        SettingsError: the database's URL is missing, or values are not allowed; secrets are masked.
+    """
+    source = os.environ if environ is None else environ
+    given = {name: source[variable_of(name)] for name in Settings.model_fields if source.get(variable_of(name))}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        problems = {str(detail["loc"][0]): detail for detail in reversed(error.errors())}
+    # Out of the handler, so that no traceback carries a secret.
+    lines = [_problem(name, given.get(name), problems[name]) for name in Settings.model_fields if name in problems]
+    raise SettingsError("\n".join(lines))
+
+
+def _problem(name: str, value: str | None, detail: ErrorDetails) -> str:
+    if detail["type"] == "missing":
+        return (
+            f"{variable_of(name)} is not set: set it to the URL of a PostgreSQL with pgvector "
+            f"(postgresql://USER:PASSWORD@HOST:PORT/DATABASE), or to `{EMBEDDED}` for one in a folder of this project"
+        )
+    allowed = str(detail.get("ctx", {}).get("error", "")) or _allowed(name)
+    shown = repr(value) if value is not None else f"{_default(name)} (the default)"
+    return f"{variable_of(name)} is {_MASKED if _is_secret(name) else shown}; allowed: {allowed}"
+
+
+def _allowed(name: str) -> str:
+    return str(cast("dict[str, object]", Settings.model_fields[name].json_schema_extra)["allowed"])
+
+
+def _is_secret(name: str) -> bool:
+    return "SecretStr" in str(Settings.model_fields[name].annotation)
+
+
+def settings_table() -> str:
+    """All settings as a Markdown page: `docs/settings.md` is this, and a test holds them together."""
+    rows = [
+        f"| `{variable_of(name)}` | {_default(name)} | {_allowed(name)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    head = (
+        "# Settings\n\nEnvironment variables. This page is generated by `make schema`; "
+        "collections and limits are described in `collections.example.toml`.\n\n"
+        "| variable | default | allowed | meaning |\n|---|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+def _default(name: str) -> str:
+    field = Settings.model_fields[name]
+    value = field.get_default()
+    if field.is_required():
+        return "none, required"
+    if isinstance(value, tuple):
+        return ",".join(f"{rung:g}" for rung in cast("tuple[float, ...]", value))
+    return "unset" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(settings_table())

@@ -1,0 +1,114 @@
+"""Connections and transactions: the pool of one event loop, and PostgreSQL's errors translated to ours.
+
+Not here: any query of the product. A transaction is short and never open across a provider or source call.
+"""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TypeAlias
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from typing_extensions import LiteralString, Self
+
+from embedding_assets.domain.failures import ErrorType, StoreError
+
+Tx: TypeAlias = AsyncConnection[TupleRow]
+
+
+class Database:
+    """A pool of connections. It belongs to the event loop it was opened in."""
+
+    def __init__(self, url: str, *, pool_size: int = 8, application_name: str = "embedding-assets") -> None:
+        self.url = url
+        self._pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            open=False,
+            timeout=30,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"autocommit": True, "application_name": application_name},
+        )
+
+    async def __aenter__(self) -> Self:
+        with translated_errors():
+            await self._pool.open(wait=True, timeout=15)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Tx, None]:
+        """One transaction on a pooled connection, committed at the end of the block.
+
+        Raises:
+            StoreError: `database_unavailable`, `invalid_data` or `unexpected`, with PostgreSQL's own short message.
+        """
+        with translated_errors():
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncGenerator[Tx, None]:
+        """A connection of its own, outside the pool and outside any transaction: for index builds and procedures."""
+        with translated_errors():
+            connection = await AsyncConnection.connect(self.url, autocommit=True)
+            async with connection:
+                yield connection
+
+
+@contextmanager
+def translated_errors() -> Generator[None, None, None]:
+    """Turn psycopg's exceptions into StoreError. DETAIL is left out: it quotes the row's data.
+
+    The original is not chained, because tracebacks print it whole; where it was raised is kept.
+    """
+    try:
+        yield
+    except PoolTimeout as error:
+        message = (
+            "no database connection was free or reachable in time; check the server and EMBEDDING_ASSETS_POOL_SIZE"
+        )
+        raise _store_error(ErrorType.DATABASE_UNAVAILABLE, message, error) from None
+    except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+        raise _store_error(ErrorType.INVALID_DATA, _primary(error), error) from None
+    except UnicodeEncodeError as error:
+        message = "PostgreSQL: text with half of a surrogate pair is not Unicode"
+        raise _store_error(ErrorType.INVALID_DATA, message, error) from None
+    except psycopg.OperationalError as error:
+        raise _store_error(ErrorType.DATABASE_UNAVAILABLE, _primary(error), error) from None
+    except psycopg.Error as error:
+        raise _store_error(ErrorType.UNEXPECTED, _primary(error), error) from None
+
+
+def _store_error(error_type: ErrorType, message: str, original: Exception) -> StoreError:
+    return StoreError(error_type, message).with_traceback(original.__traceback__)
+
+
+def _primary(error: psycopg.Error) -> str:
+    state = f" ({error.sqlstate})" if error.sqlstate else ""
+    text = error.diag.message_primary or str(error).strip().partition("\n")[0]
+    return f"PostgreSQL: {text}{state}"
+
+
+def ensure_database(url: str, name: str) -> bool:
+    """Create the database `name` on the server of `url` unless it exists; True when it was created."""
+    with translated_errors(), psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
+            return False
+        try:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            # Another process that starts at the same time was quicker.
+            return False
+    return True
+
+
+def execute_autocommit(url: str, statement: LiteralString) -> None:
+    """One administrative statement on a connection of its own."""
+    with translated_errors(), psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)

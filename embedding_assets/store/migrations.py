@@ -1,0 +1,74 @@
+"""Brings the schema up to date with Alembic, and says whether it is.
+
+Not here: the migrations themselves (top-level `migrations/`, carried in the wheel as `embedding_assets/migrations`).
+"""
+
+from pathlib import Path
+
+import sqlalchemy
+import sqlalchemy.exc
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from embedding_assets.domain.failures import ErrorType, StoreError
+
+# One migrator at a time, however many pods start together; the number only has to be ours.
+_LOCK = 7_214_905_166_310_001
+
+
+def upgrade(url: str) -> list[str]:
+    """Apply every migration that is missing; returns their revisions, oldest first.
+
+    Raises:
+        StoreError: the server cannot be reached or refused; the message says what.
+    """
+    try:
+        with _engine(url).connect() as connection:
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+            connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS embedding_assets"))
+            connection.commit()
+            missing = _missing(connection)
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+            return missing
+    except sqlalchemy.exc.DBAPIError as error:
+        raise StoreError(ErrorType.DATABASE_UNAVAILABLE, f"migration failed: {error.orig}") from error
+
+
+def missing_revisions(url: str) -> list[str]:
+    """Revisions the database does not have yet, oldest first; empty when it is up to date."""
+    try:
+        with _engine(url).connect() as connection:
+            return _missing(connection)
+    except sqlalchemy.exc.DBAPIError as error:
+        raise StoreError(ErrorType.DATABASE_UNAVAILABLE, f"cannot reach the database: {error.orig}") from error
+
+
+def _missing(connection: sqlalchemy.Connection) -> list[str]:
+    options = {"version_table": "schema_version", "version_table_schema": "embedding_assets"}
+    current = MigrationContext.configure(connection, opts=options).get_current_revision()
+    script = ScriptDirectory.from_config(_config())
+    revisions = [revision.revision for revision in script.walk_revisions("base", "heads")]
+    revisions.reverse()
+    return revisions[revisions.index(current) + 1 :] if current else revisions
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_folder()))
+    return config
+
+
+def _folder() -> Path:
+    package = Path(__file__).parent.parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def _engine(url: str) -> sqlalchemy.Engine:
+    parsed = sqlalchemy.make_url(url).set(drivername="postgresql+psycopg")
+    return sqlalchemy.create_engine(parsed, poolclass=sqlalchemy.NullPool)

@@ -1,0 +1,3 @@
+-- name: search
+SELECT score, document_key, version, ordinal, content, start_char, end_char, title, uri, metadata, locations
+FROM embedding_assets.search(%(collection)s, %(query_vector)s::vector, %(k)s, %(filter)s::jsonb, %(exact_below)s)

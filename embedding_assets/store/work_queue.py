@@ -1,0 +1,207 @@
+"""The queue of references: enqueue, fold, claim, extend, release, finish; and which run works a shard.
+
+Producers only append arrivals; a fold turns them into work items, one per document. A claim draws a fence; whoever settles
+must still hold it. Not here: what is done with an item (pipeline), or its failure (store/failures).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from embedding_assets.domain.work import ClaimedItem, Lane
+from embedding_assets.store.database import Tx
+from embedding_assets.store.queries import load_queries
+
+_SQL = load_queries("work_queue")
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedObligation:
+    """A promise that publication ended. `lag_seconds` is publication minus change; `counted` was missed and said so before."""
+
+    document_key: str
+    counted: bool
+    lag_seconds: float
+    in_time: bool
+    later_from: datetime | None
+    later_generation: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """Documents of one collection and lane in one state: arrived, waiting, leased or expired."""
+
+    collection: str
+    lane: str
+    state: str
+    documents: int
+    oldest_seconds: float
+
+
+async def enqueue(
+    tx: Tx,
+    collection_id: int,
+    changes: Sequence[tuple[str, datetime | None]],
+    *,
+    lane: Lane,
+    not_before: datetime | None = None,
+) -> None:
+    """Append arrivals for (document_key, changed_at); never waits for a worker or another producer."""
+    values = {
+        "collection_id": collection_id,
+        "document_keys": [key for key, _ in changes],
+        "changed_at": [changed for _, changed in changes],
+        "not_before": not_before,
+        "lane": lane.value,
+    }
+    await tx.execute(_SQL["enqueue"], values)
+
+
+async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datetime | None = None) -> int:
+    """Turn up to `arrivals` arrivals into work items and open the obligations of live changes; how many were taken."""
+    cursor = await tx.execute(_SQL["fold"], {"collection_id": collection_id, "arrivals": arrivals, "now": now})
+    rows = await cursor.fetchall()
+    changed = [row for row in rows if row[3] is not None]
+    if changed:
+        values = {
+            "collection_id": collection_id,
+            "document_keys": [row[0] for row in changed],
+            "generations": [row[1] for row in changed],
+            "claimed": [row[2] for row in changed],
+            "due_from": [row[3] for row in changed],
+        }
+        await tx.execute(_SQL["open_obligations"], values)
+    return sum(row[4] for row in rows)
+
+
+async def claim(
+    tx: Tx,
+    collection_id: int,
+    shards: Sequence[int],
+    *,
+    lane: Lane,
+    items: int,
+    owner: str,
+    lease_seconds: float,
+    suspects: bool = False,
+    now: datetime | None = None,
+) -> list[ClaimedItem]:
+    """Claim up to `items` ready items of these shards; `suspects` claims those that lost two workers, and only those."""
+    values = {
+        "collection_id": collection_id,
+        "shards": list(shards),
+        "lane": lane.value,
+        "items": items,
+        "owner": owner,
+        "lease_seconds": lease_seconds,
+        "suspects": suspects,
+        "now": now,
+    }
+    cursor = await tx.execute(_SQL["claim"], values)
+    return [
+        ClaimedItem(key, shard, Lane(lane_), fence, generation, first_enqueued_at, lost)
+        for key, shard, lane_, fence, generation, first_enqueued_at, lost in await cursor.fetchall()
+    ]
+
+
+async def extend(
+    tx: Tx,
+    collection_id: int,
+    items: Sequence[ClaimedItem],
+    *,
+    lease_seconds: float,
+    max_claim_seconds: float,
+    now: datetime | None = None,
+) -> int:
+    """Lengthen the leases still held, never beyond `max_claim_seconds` from the claim; how many were lengthened."""
+    values = {**_held(collection_id, items), "lease_seconds": lease_seconds, "max_claim_seconds": max_claim_seconds}
+    cursor = await tx.execute(_SQL["extend"], {**values, "now": now})
+    return cursor.rowcount
+
+
+async def lock_claims(tx: Tx, collection_id: int, items: Sequence[ClaimedItem]) -> set[str]:
+    """Lock the rows of these claims in key order; the keys whose fence is still ours. The rest must not be written."""
+    cursor = await tx.execute(_SQL["lock_claims"], _held(collection_id, items))
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def finish(tx: Tx, collection_id: int, document_keys: Sequence[str], *, now: datetime | None = None) -> None:
+    """End claims that `lock_claims` confirmed: done, or back in the queue where a newer change waits."""
+    values = {"collection_id": collection_id, "document_keys": list(document_keys), "now": now}
+    await tx.execute(_SQL["finish"], values)
+
+
+async def release(tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, now: datetime | None = None) -> int:
+    """Give items back with no attempt spent; how many were still ours."""
+    cursor = await tx.execute(_SQL["release"], {**_held(collection_id, items), "now": now})
+    return cursor.rowcount
+
+
+async def close_obligations(
+    tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, now: datetime | None = None
+) -> list[ClosedObligation]:
+    """End the promises these claims cover, and start anew those with a change the claim did not see."""
+    values = {
+        "collection_id": collection_id,
+        "document_keys": [item.document_key for item in items],
+        "generations": [item.generation for item in items],
+        "now": now,
+    }
+    cursor = await tx.execute(_SQL["close_obligations"], values)
+    closed = [ClosedObligation(*row) for row in await cursor.fetchall()]
+    later = [row for row in closed if row.later_from is not None]
+    if later:
+        reopened = {
+            "collection_id": collection_id,
+            "document_keys": [row.document_key for row in later],
+            "due_from": [row.later_from for row in later],
+            "generations": [row.later_generation for row in later],
+        }
+        await tx.execute(_SQL["reopen_obligations"], reopened)
+    return closed
+
+
+async def has_ready_work(tx: Tx, collection_id: int, shards: Sequence[int], *, now: datetime | None = None) -> bool:
+    """Whether a run over these shards would find anything to do."""
+    values = {"collection_id": collection_id, "shards": list(shards), "now": now}
+    row = await (await tx.execute(_SQL["ready_work"], values)).fetchone()
+    return bool(row and row[0])
+
+
+async def backlog(tx: Tx, collection_id: int, *, up_to: int) -> int:
+    """Work items of the collection, counted no further than `up_to`."""
+    row = await (await tx.execute(_SQL["backlog"], {"collection_id": collection_id, "up_to": up_to})).fetchone()
+    return row[0] if row else 0
+
+
+async def queue_depth(tx: Tx) -> list[QueueDepth]:
+    """Depth and age of the oldest, by collection, lane and state."""
+    return [QueueDepth(*row) for row in await (await tx.execute(_SQL["queue_depth"])).fetchall()]
+
+
+async def lease_shards(
+    tx: Tx, collection_id: int, shards: Sequence[int], *, owner: str, lease_seconds: float
+) -> list[int]:
+    """Take those of the shards that no other run works; sorted."""
+    values = {"collection_id": collection_id, "shards": list(shards), "owner": owner, "lease_seconds": lease_seconds}
+    await tx.execute(_SQL["ensure_shards"], values)
+    return sorted(row[0] for row in await (await tx.execute(_SQL["lease_shards"], values)).fetchall())
+
+
+async def extend_shards(tx: Tx, collection_id: int, *, owner: str, lease_seconds: float) -> list[int]:
+    """Lengthen this run's shard leases; the shards it still has, sorted."""
+    values = {"collection_id": collection_id, "owner": owner, "lease_seconds": lease_seconds}
+    return sorted(row[0] for row in await (await tx.execute(_SQL["extend_shards"], values)).fetchall())
+
+
+async def free_shards(tx: Tx, collection_id: int, *, owner: str) -> None:
+    """Give this run's shards back."""
+    await tx.execute(_SQL["free_shards"], {"collection_id": collection_id, "owner": owner})
+
+
+def _held(collection_id: int, items: Sequence[ClaimedItem]) -> dict[str, object]:
+    return {
+        "collection_id": collection_id,
+        "document_keys": [item.document_key for item in items],
+        "fences": [item.fence for item in items],
+    }

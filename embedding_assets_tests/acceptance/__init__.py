@@ -1,0 +1,1 @@
+"""Tests of the whole: killed processes, real Dagster runs, the promises of the README."""

@@ -1,0 +1,1 @@
+"""Promises between parts: SQL and Python, migrations and the committed schema, imports."""

@@ -1,0 +1,150 @@
+"""What ticks of schedules and sensors start, and the reasons they give for starting nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from embedding_assets.defs.automation import build_embed_schedule, build_retry_sensor, build_source_sensor
+from embedding_assets_tests.support.code_location import CodeLocation, build_location
+
+GROUP = {"embedding_assets/run_group": "docs"}
+ALL_PARTITIONS = {"dagster/asset_partition_range_start": "00", "dagster/asset_partition_range_end": "15"}
+Tick = dg.RunRequest | dg.SkipReason
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """In a folder: the context of a schedule opens it again by its reference."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield instance
+
+
+def test_ready_work_starts_a_scheduled_run_over_all_partitions(location: CodeLocation) -> None:
+    location.sync()
+    request = every_minute(location)
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags.items() >= ALL_PARTITIONS.items()
+    assert request.run_config == {"ops": {"docs__documents": {"config": {"retrack": False}}}}
+    assert request.run_key is None
+
+
+def test_the_requested_run_publishes(location: CodeLocation) -> None:
+    location.sync()
+    request = every_minute(location)
+    assert isinstance(request, dg.RunRequest)
+    location.run_job("docs__embed_documents", run_config=request.run_config, tags=request.tags)
+    assert location.rows("SELECT count(*) FROM embedding_assets.publications") == [(12,)]
+
+
+def test_nothing_ready_starts_nothing(published: CodeLocation) -> None:
+    assert reason(every_minute(published)).startswith("nothing is ready")
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+def test_a_run_in_progress_of_the_collection_is_not_doubled(
+    location: CodeLocation, status: dg.DagsterRunStatus
+) -> None:
+    location.sync()
+    location.instance.create_run_for_job(job(location, "docs__embed_documents"), tags=GROUP, status=status)
+    assert reason(every_minute(location)).endswith("is in progress")
+
+
+def test_a_finished_run_and_another_collections_run_hold_nothing_up(location: CodeLocation) -> None:
+    location.sync()
+    embed = job(location, "docs__embed_documents")
+    location.instance.create_run_for_job(embed, tags=GROUP, status=dg.DagsterRunStatus.FAILURE)
+    other = {"embedding_assets/run_group": "tickets"}
+    location.instance.create_run_for_job(embed, tags=other, status=dg.DagsterRunStatus.STARTED)
+    assert isinstance(every_minute(location), dg.RunRequest)
+
+
+def test_a_run_in_progress_past_its_time_limit_is_stuck_and_holds_nothing_up(location: CodeLocation) -> None:
+    location.sync()
+    embed = job(location, "docs__embed_documents")
+    stuck = location.instance.create_run_for_job(embed, tags=GROUP, status=dg.DagsterRunStatus.STARTED)
+    location.age_run(stuck.run_id, hours=1)
+    assert isinstance(every_minute(location), dg.RunRequest)
+
+
+def test_a_paused_collection_starts_nothing(database_url: str, tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    paused = build_location(database_url, tmp_path, instance, more="paused = true")
+    assert "is paused" in reason(every_minute(paused))
+    assert "is paused" in reason(source_changes(paused))
+    assert "is paused" in reason(due_retries(paused))
+
+
+def test_a_collection_that_is_not_applied_starts_nothing_and_says_what_to_run(location: CodeLocation) -> None:
+    location.rows("DELETE FROM embedding_assets.collections")
+    assert "run `embedding-assets collections apply`" in reason(every_minute(location))
+
+
+def test_a_database_that_is_away_fails_the_tick_with_one_sentence(location: CodeLocation) -> None:
+    away = location.without_database()
+    with pytest.raises(dg.Failure, match="cannot reach the database") as caught:
+        every_minute(away)
+    assert "\n" not in (caught.value.description or "\n")
+
+
+def test_a_source_never_polled_is_polled(location: CodeLocation) -> None:
+    assert isinstance(source_changes(location), dg.RunRequest)
+
+
+def test_a_source_polled_within_the_interval_is_left_alone(published: CodeLocation) -> None:
+    assert "of 300 s" in reason(source_changes(published))
+
+
+def test_a_source_polled_longer_ago_is_polled_again(published: CodeLocation) -> None:
+    published.rows("UPDATE embedding_assets.collections SET last_poll_at = now() - interval '301 seconds'")
+    for run in published.instance.get_runs():
+        published.age_run(run.run_id, hours=1)
+    assert isinstance(source_changes(published), dg.RunRequest)
+
+
+def test_a_failed_poll_is_not_repeated_before_the_interval(location: CodeLocation) -> None:
+    sync = job(location, "docs__sync_sources")
+    location.instance.create_run_for_job(sync, status=dg.DagsterRunStatus.FAILURE)
+    assert "of 300 s" in reason(source_changes(location))
+
+
+def test_a_poll_in_progress_is_not_doubled(location: CodeLocation) -> None:
+    sync = job(location, "docs__sync_sources")
+    location.instance.create_run_for_job(sync, status=dg.DagsterRunStatus.STARTED)
+    assert reason(source_changes(location)).endswith("polls the source")
+
+
+def test_a_retry_that_is_due_is_requeued_by_the_requested_run(published: CodeLocation) -> None:
+    (published.corpus / "document-003.md").write_bytes(b"\xff\xfe\xff not text")
+    published.sync()
+    published.embed(retrack=False)
+    assert reason(due_retries(published)) == "no failed document is due"
+    published.rows("UPDATE embedding_assets.failed_documents SET next_retry_at = now()")
+    assert isinstance(due_retries(published), dg.RunRequest)
+    published.run_job("docs__reprocess_failed_documents")
+    assert published.rows("SELECT document_key FROM embedding_assets.work_arrivals") == [("document-003.md",)]
+    assert reason(due_retries(published)) == "no failed document is due"
+
+
+def every_minute(location: CodeLocation) -> Tick:
+    with dg.build_schedule_context(instance=location.instance, resources=location.resources) as context:
+        return build_embed_schedule("docs")(context)
+
+
+def source_changes(location: CodeLocation) -> Tick:
+    with dg.build_sensor_context(instance=location.instance, resources=location.resources) as context:
+        return build_source_sensor("docs")(context)
+
+
+def due_retries(location: CodeLocation) -> Tick:
+    with dg.build_sensor_context(instance=location.instance, resources=location.resources) as context:
+        return build_retry_sensor("docs")(context)
+
+
+def reason(tick: Tick) -> str:
+    assert isinstance(tick, dg.SkipReason)
+    return tick.skip_message or ""
+
+
+def job(location: CodeLocation, name: str) -> dg.JobDefinition:
+    return location.defs.resolve_job_def(name)

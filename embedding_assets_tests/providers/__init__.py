@@ -1,0 +1,1 @@
+"""Tests of embedding_assets.providers, over real HTTP and real files."""
