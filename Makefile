@@ -41,6 +41,7 @@ bench: $(READY) ## measure throughput against a simulated provider
 
 schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets.settings > docs/settings.md
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras \

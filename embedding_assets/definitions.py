@@ -12,12 +12,7 @@ import dagster as dg
 from embedding_assets import runtime
 from embedding_assets.collections_file import CollectionEntry
 from embedding_assets.defs.assets import build_document_assets
-from embedding_assets.defs.automation import (
-    build_check_schedule,
-    build_embed_schedule,
-    build_retry_sensor,
-    build_source_sensor,
-)
+from embedding_assets.defs.automation import build_schedules, build_sensors
 from embedding_assets.defs.checks import build_stored_checks
 from embedding_assets.defs.jobs import build_jobs
 from embedding_assets.defs.resources import RESOURCE_KEY, Workbenches, WorkbenchesResource
@@ -55,8 +50,8 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
     parts = dg.Definitions(
         assets=[build_document_assets(collection, entry, freshness_seconds=settings.freshness_seconds)],
         asset_checks=[build_stored_checks(collection)],
-        schedules=[build_embed_schedule(collection), build_check_schedule(collection)],
-        sensors=[build_source_sensor(collection), build_retry_sensor(collection)],
+        schedules=build_schedules(collection),
+        sensors=build_sensors(collection),
     )
     return dg.Definitions.merge(parts, build_jobs(collection, settings.max_run_seconds))
 

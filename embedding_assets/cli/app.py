@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 deletions were withheld, 130 interrupted.
 """
 
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -64,7 +65,11 @@ def options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; usage errors, --help and a finished command raise SystemExit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # A stop by a supervisor ends as Ctrl-C does: asyncio cancels the run, which gives its claims back.
+    # A pool that is cancelled with its run says so for every connection; what matters comes as an error.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
+    # A stop by a supervisor ends as Ctrl-C does: asyncio cancels the run, which gives its claims back. The handler is set
+    # because a shell's background job starts with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         app(args=given, prog_name="embedding-assets")

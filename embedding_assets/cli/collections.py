@@ -10,6 +10,8 @@ from embedding_assets.cli.session import current_settings, run_async
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from embedding_assets.collections_file import CollectionsFile
     from embedding_assets.settings import Settings
     from embedding_assets.store.collections import AppliedCollection
@@ -101,7 +103,7 @@ def _state(name: str, file: "CollectionsFile", applied: "dict[str, AppliedCollec
     return "paused" if found.paused else "applied"
 
 
-def _facts(found: "AppliedCollection | None") -> "dict[str, object] | None":
+def _facts(found: "AppliedCollection | None") -> "Mapping[str, object] | None":
     if found is None:
         return None
     names = (

@@ -5,7 +5,6 @@ Each step says what it did in one line. A second demo finds nothing to do and sa
 
 import re
 import secrets
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,16 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embedding_assets.cli import demo_run
-from embedding_assets.cli.dagster_home import prepare_dagster_home
+from embedding_assets.cli.dagster_home import DagsterHome, prepare_dagster_home
 from embedding_assets.cli.demo_file import STDLIB, add_corpus, file_of
 from embedding_assets.cli.demo_run import RunSummary
 from embedding_assets.cli.examples import examples
 from embedding_assets.cli.processing import sync_line
-from embedding_assets.cli.progress import progress
+from embedding_assets.cli.progress import Progress, progress
 from embedding_assets.cli.rendering import counted, err, one_line, out, table, visible, warn
 from embedding_assets.cli.searching import find, print_result
+from embedding_assets.cli.serving import running_url, started_before
 from embedding_assets.cli.session import DEMO_FILE, command, current_settings, run_async, run_name
-from embedding_assets.domain.explanation import duration
+from embedding_assets.cli.standing import gather
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from embedding_assets.pipeline.sync import SyncOutcome
     from embedding_assets.settings import Settings
+    from embedding_assets.store.database import Database
 
 _QUESTIONS = ("parse command line arguments", "compress a file", "schedule a coroutine to run later")
 
@@ -63,8 +64,8 @@ def demo(
         _print_summary(summary)
         _ask(settings, name)
     else:
-        listed = counted(found.difference.listed, "document")
-        out().print(f"\nNothing to do: what the source lists ({listed}) is settled, and nothing changed since.")
+        _print_idle(found.difference.listed, corpus)
+    _say_failures(settings, name)
     _print_next(settings, name, time.monotonic() - started)
 
 
@@ -121,29 +122,32 @@ async def _poll(settings: "Settings", name: str) -> "tuple[SyncOutcome, int]":
     async with open_workbench(settings, name, run_id=run_name()) as bench:
         found = await sync_source(bench)
         await requeue_due(bench)
-    return found, await _queued(settings, name)
+        return found, await _queued(bench.db, name)
 
 
-async def _queued(settings: "Settings", name: str) -> int:
-    from embedding_assets.runtime import open_database  # noqa: PLC0415 - as above
+async def _queued(db: "Database", name: str) -> int:
     from embedding_assets.store import work_queue  # noqa: PLC0415 - as above
 
-    async with open_database(settings) as db, db.transaction() as tx:
+    async with db.transaction() as tx:
         return sum(depth.documents for depth in await work_queue.queue_depth(tx) if depth.collection == name)
 
 
 def _run(settings: "Settings", name: str, queued: int, dagster_url: str) -> RunSummary:
-    from embedding_assets.providers.litellm_loading import preload  # noqa: PLC0415 - as above
     from embedding_assets.store.dagster_storage import recorded_numbers  # noqa: PLC0415 - as above
 
     home = prepare_dagster_home(settings, dagster_url)
     token = secrets.token_hex(8)
     _step("Run", f"Dagster job {demo_run.job_of(name)}, partitions 00 to 15, {counted(queued, 'document')} to embed")
-    # The questions after the run need the model here too: its import (3 s of CPU) goes on beside the run's own start.
-    threading.Thread(target=preload, daemon=True).start()
     with progress("documents") as shown:
-        demo_run.execute(home, name, token, lambda: run_async(lambda: _queued(settings, name)), shown)
+        run_async(lambda: _execute(settings, home, name, token, shown))
     return demo_run.summarise(recorded_numbers(dagster_url, tag=demo_run.RUN_TAG, value=token))
+
+
+async def _execute(settings: "Settings", home: DagsterHome, name: str, token: str, shown: Progress) -> None:
+    from embedding_assets.runtime import open_database  # noqa: PLC0415 - as above
+
+    async with open_database(settings) as db:
+        await demo_run.execute(home, name, token, lambda: _queued(db, name), shown)
 
 
 def _print_summary(summary: RunSummary) -> None:
@@ -152,8 +156,26 @@ def _print_summary(summary: RunSummary) -> None:
     row = (*(f"{count:,}" for count in counts), f"{summary.seconds:.1f}", f"{summary.documents_per_second:,.0f}")
     out().print()
     out().print(table(dict.fromkeys(headings, "right"), [row]))
-    if summary.failed:
-        warn(f"{counted(summary.failed, 'document')} failed: {command('status')} says why")
+
+
+def _print_idle(listed: int, corpus: Path | None) -> None:
+    if listed or corpus is None:
+        documents = counted(listed, "document")
+        out().print(
+            f"\nNothing to do: what the source lists ({documents}) was worked before, and nothing changed since."
+        )
+        return
+    from embedding_assets.providers.sources.text_extraction import DOCUMENT_EXTENSIONS  # noqa: PLC0415 - as above
+
+    kinds = ", ".join(sorted(DOCUMENT_EXTENSIONS))
+    out().print(f"\nThere is no document in {visible(str(corpus))}: these kinds of files are read: {kinds}")
+
+
+def _say_failures(settings: "Settings", name: str) -> None:
+    for one in run_async(lambda: gather(settings)):
+        if one.freshness.collection == name and one.failures:
+            kinds = ", ".join(f"{count.documents:,} {count.error_type} ({count.status})" for count in one.failed)
+            warn(f"\nFailed documents: {kinds}; the others went through. More: {command('status')}")
 
 
 def _ask(settings: "Settings", name: str) -> None:
@@ -186,15 +208,18 @@ def _question(title: str, beginning: str) -> str:
 def _print_next(settings: "Settings", name: str, seconds: float) -> None:
     several = len(file_of(settings.collections_file).collections) > 1
     option = f" -c {name}" if several else ""
+    url = running_url(settings)
     lines = {
         command(f"search 'your question'{option}"): "search on",
-        command("up"): "the Dagster UI on http://127.0.0.1:3000",
+        url or command("up"): "the Dagster UI, which is up" if url else "the Dagster UI on http://127.0.0.1:3000",
         command("status"): "how it stands",
     }
     width = max(map(len, lines))
-    out().print(f"\nDone in {duration(seconds)}. Next:")
+    out().print(f"\nDone in {seconds:.1f} s. Next:")
     for line, says in lines.items():
         out().print(f"  {line:<{width}}  {says}")
+    if url and started_before(settings, settings.collections_file):
+        warn(f"The running UI does not know {name} yet: {command('down')}, then {command('up')}")
 
 
 def _step(name: str, says: str, seconds: float | None = None) -> None:

@@ -7,19 +7,22 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embedding_assets.cli.dagster_home import DagsterHome
 from embedding_assets.cli.progress import Progress
 from embedding_assets.cli.rendering import visible
 from embedding_assets.domain.documents import SHARDS, shard_name
 from embedding_assets.domain.failures import EmbeddingAssetsError
-from embedding_assets.store.dagster_storage import RecordedNumbers
+
+if TYPE_CHECKING:
+    from embedding_assets.store.dagster_storage import RecordedNumbers
 
 RUN_TAG = "embedding_assets/demo"
-_LOOK_SECONDS = 0.3
+_LOOK_SECONDS = 0.5
 # A run told to stop gives its claims back first.
 _STOP_SECONDS = 30.0
 _LAST_LINES = 15
@@ -56,7 +59,9 @@ def run_config(collection: str) -> dict[str, object]:
     return {"ops": {f"{collection}__documents": {"config": {"retrack": False}}}}
 
 
-def execute(home: DagsterHome, collection: str, token: str, remaining: Callable[[], int], shown: Progress) -> None:
+async def execute(
+    home: DagsterHome, collection: str, token: str, remaining: Callable[[], Awaitable[int]], shown: Progress
+) -> None:
     """Run the job to its end, showing progress; `token` is the value of its tag, `remaining` counts the queue.
 
     Raises:
@@ -65,24 +70,16 @@ def execute(home: DagsterHome, collection: str, token: str, remaining: Callable[
     log_path = home.logs / "demo-run.log"
     config = home.folder / "demo-run.json"
     config.write_text(json.dumps(run_config(collection)), encoding="utf-8")
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own argv
-            _argv(collection, token, config),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=dict(home.environment),
-            start_new_session=True,
-        )
-        try:
-            _watch(process, remaining, shown)
-        finally:
-            _end(process)
+    process = _start(_argv(collection, token, config), home, log_path)
+    try:
+        await _watch(process, remaining, shown)
+    finally:
+        _end(process)
     if process.returncode != 0:
         raise RunFailed(f"the Dagster run failed; the end of {log_path}:\n{_tail(log_path)}")
 
 
-def summarise(recorded: list[RecordedNumbers]) -> RunSummary:
+def summarise(recorded: "Sequence[RecordedNumbers]") -> RunSummary:
     """Add up what the shards recorded; the seconds are the run's, which every shard repeats."""
     sums: Counter[tuple[str, str]] = Counter()
     for one in recorded:
@@ -110,18 +107,29 @@ def _argv(collection: str, token: str, config: Path) -> list[str]:
     return [sys.executable, "-m", "dagster", "job", "execute", "-m", "embedding_assets.definitions", *job]
 
 
-def _watch(process: "subprocess.Popen[bytes]", remaining: Callable[[], int], shown: Progress) -> None:
-    total = remaining()
-    while True:
-        try:
-            process.wait(_LOOK_SECONDS)
-        except subprocess.TimeoutExpired:
-            left = remaining()
-            total = max(total, left)
-            shown.show(total - left, total)
-        else:
-            shown.show(total - remaining(), total)
-            return
+def _start(argv: Sequence[str], home: DagsterHome, log_path: Path) -> "subprocess.Popen[bytes]":
+    """In a session of its own: Ctrl-C reaches us alone, and we end it in order."""
+    with log_path.open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - our own argv
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(home.environment),
+            start_new_session=True,
+        )
+
+
+async def _watch(process: "subprocess.Popen[bytes]", remaining: Callable[[], Awaitable[int]], shown: Progress) -> None:
+    import anyio  # noqa: PLC0415 - 0.1 s that --help need not pay
+
+    total = await remaining()
+    while process.poll() is None:
+        left = await remaining()
+        total = max(total, left)
+        shown.show(total - left, total)
+        await anyio.sleep(_LOOK_SECONDS)
+    shown.show(total - await remaining(), total)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -5,20 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from embedding_assets.cli import standing
 from embedding_assets.cli.examples import examples
 from embedding_assets.cli.rendering import counted, out, print_json, table, visible
 from embedding_assets.cli.session import current_settings, run_async
-from embedding_assets.domain.explanation import duration
+from embedding_assets.cli.standing import Standing
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from embedding_assets.domain.explanation import DocumentState, Explanation
     from embedding_assets.settings import Settings
-    from embedding_assets.store.failures import FailureCount
-    from embedding_assets.store.inspection import Attempt, Freshness
-    from embedding_assets.store.work_queue import QueueDepth
+    from embedding_assets.store.inspection import Attempt
 
     Told = tuple[str, DocumentState, Explanation, Sequence[Attempt]]
 
@@ -29,21 +28,21 @@ class UnknownDocument(EmbeddingAssetsError):
 
 @examples("embedding-assets status")
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """How every collection stands: documents, queue, promises, failures."""
+    """How every collection stands: queue, promises, failures."""
     settings = current_settings()
-    rows, depths, failed = run_async(lambda: _standing(settings))
+    standings = run_async(lambda: standing.gather(settings))
     if as_json:
-        print_json([_facts(row, depths, failed) for row in rows])
+        print_json([standing.facts(one) for one in standings])
         return
-    if not rows:
+    if not standings:
         out().print("no collection is applied yet: embedding-assets collections apply, or embedding-assets demo")
         return
-    columns = {"collection": "left", "listed": "right", "published": "right", "queued": "right", "promises": "right"}
-    columns |= {"overdue": "right", "failed": "right", "last poll": "left", "model": "left"}
-    out().print(table(columns, [_row(row, depths, failed) for row in rows]))
-    for row in rows:
-        for line in _waits(row, depths, failed):
-            out().print(f"{row.collection}: {line}")
+    numbers = ("listed", "published", "queued", "promises", "overdue", "failed")
+    columns = {"collection": "left", **dict.fromkeys(numbers, "right"), "polled": "left"}
+    out().print(table(columns, [_row(one) for one in standings]))
+    for one in standings:
+        for line in standing.waits(one):
+            out().print(f"{one.freshness.collection}: {line}")
 
 
 @examples("embedding-assets explain argparse", "embedding-assets explain guides/start.md -c handbook --json")
@@ -65,56 +64,10 @@ def explain(
         _print_told(one, key)
 
 
-async def _standing(
-    settings: "Settings",
-) -> "tuple[list[Freshness], list[QueueDepth], list[FailureCount]]":
-    from embedding_assets.runtime import open_database  # noqa: PLC0415 - heavy imports wait for their command
-    from embedding_assets.store import failures, inspection, work_queue  # noqa: PLC0415 - as above
-
-    async with open_database(settings) as db, db.transaction() as tx:
-        return await inspection.freshness(tx), await work_queue.queue_depth(tx), await failures.failure_counts(tx)
-
-
-def _row(row: "Freshness", depths: "Sequence[QueueDepth]", failed: "Sequence[FailureCount]") -> "Sequence[object]":
-    queued = sum(depth.documents for depth in depths if depth.collection == row.collection)
-    bad = sum(count.documents for count in failed if count.collection == row.collection)
-    polled = row.last_poll_at.strftime("%Y-%m-%d %H:%M:%S") if row.last_poll_at else "never"
-    numbers = (row.listed, row.published, queued, row.open_promises, row.overdue, bad)
-    return row.collection, *(f"{number:,}" for number in numbers), polled, f"{row.model}, {row.dimensions}"
-
-
-def _waits(row: "Freshness", depths: "Sequence[QueueDepth]", failed: "Sequence[FailureCount]") -> list[str]:
-    """What is being waited for, a line each; one line when nothing is."""
-    lines = ["paused by its settings: nothing is processed"] if row.paused else []
-    if row.last_poll_at is None:
-        lines.append(f"never polled: embedding-assets sync {row.collection}")
-    lines += [
-        f"{counted(depth.documents, 'document')} {depth.state} in lane {depth.lane}, the oldest for {duration(depth.oldest_seconds)}"
-        for depth in depths
-        if depth.collection == row.collection
-    ]
-    if row.overdue:
-        age = duration(row.oldest_change_seconds or 0)
-        lines.append(f"{counted(row.overdue, 'change')} OVERDUE, the oldest from {age} ago: embedding-assets doctor")
-    lines += [
-        f"{counted(count.documents, 'failed document')} {count.status} ({count.error_type})"
-        for count in failed
-        if count.collection == row.collection
-    ]
-    return lines or ["nothing waits: everything the last poll listed is settled"]
-
-
-def _facts(
-    row: "Freshness", depths: "Sequence[QueueDepth]", failed: "Sequence[FailureCount]"
-) -> "Mapping[str, object]":
-    queue = [_without_name(asdict(depth)) for depth in depths if depth.collection == row.collection]
-    bad = [_without_name(asdict(count)) for count in failed if count.collection == row.collection]
-    return {**asdict(row), "queue": queue, "failed": bad, "waiting_for": _waits(row, depths, failed)}
-
-
-def _without_name(values: dict[str, object]) -> dict[str, object]:
-    values.pop("collection")
-    return values
+def _row(one: Standing) -> "Sequence[object]":
+    row = one.freshness
+    counts = (row.listed, row.published, one.queued, row.open_promises, row.overdue, one.failures)
+    return row.collection, *(f"{count:,}" for count in counts), one.polled
 
 
 async def _tell(settings: "Settings", collection: str | None, key: str) -> "tuple[list[Told], list[str]]":

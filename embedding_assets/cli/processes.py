@@ -10,13 +10,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-# Dagster's programs end their code servers and runs before themselves, which takes some seconds.
-_STOP_SECONDS = 20.0
+# A run in progress settles or gives back what it holds first.
+_STOP_SECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,9 @@ def start(program: Program, environment: Mapping[str, str], note: str) -> Record
             env=dict(environment),
             start_new_session=True,
         )
+    # For a moment after exec the system shows no command line, by which it is known.
+    while process.poll() is None and not _command_line(process.pid):
+        time.sleep(0.01)
     recorded = Recorded(process.pid, tuple(program.argv), note)
     program.pid_file.write_text(json.dumps({"pid": process.pid, "argv": recorded.argv, "note": note}), encoding="utf-8")
     return recorded
@@ -73,29 +76,20 @@ def is_ours(recorded: Recorded) -> bool:
     return all(part in line for part in recorded.argv[1:]) and Path(recorded.argv[0]).name in line
 
 
-def stop(pid_file: Path) -> bool:
-    """End the recorded program and everything in its session; False when it was not running."""
-    recorded = running(pid_file)
-    if recorded is None:
-        return False
-    # To the program alone first: it ends its children in order. What is left of its session after that is ended too.
-    _signal(recorded.pid, signal.SIGTERM)
-    if not _ended(lambda: not is_ours(recorded), _STOP_SECONDS):
+def stop(pid_files: Sequence[Path]) -> list[str]:
+    """End the recorded programs and everything in their sessions, at the same time; names of those that ran."""
+    found = {pid_file: recorded for pid_file in pid_files if (recorded := running(pid_file)) is not None}
+    # The whole session at once: a code server would wait for its run to finish, and a run told to stop gives its claims
+    # back and says so in Dagster.
+    for recorded in found.values():
+        _signal_group(recorded.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    for pid_file, recorded in found.items():
+        while _group_lives(recorded.pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
         _signal_group(recorded.pid, signal.SIGKILL)
-    _signal_group(recorded.pid, signal.SIGTERM)
-    if not _ended(lambda: not _group_lives(recorded.pid), _STOP_SECONDS / 2):
-        _signal_group(recorded.pid, signal.SIGKILL)
-    pid_file.unlink(missing_ok=True)
-    return True
-
-
-def _ended(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+        pid_file.unlink(missing_ok=True)
+    return [pid_file.stem for pid_file in found]
 
 
 def _command_line(pid: int) -> str:
@@ -108,18 +102,13 @@ def _command_line(pid: int) -> str:
         if Path("/proc/self/cmdline").exists():
             return ""
     # No /proc: macOS.
-    shown = subprocess.run(
+    shown = subprocess.run(  # noqa: S603 - our own argv
         ["ps", "-ww", "-o", "command=", "-p", str(pid)],  # noqa: S607 - where ps is differs between systems
         capture_output=True,
         check=False,
         text=True,
     )
     return shown.stdout
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:

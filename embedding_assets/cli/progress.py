@@ -1,7 +1,7 @@
 """Progress on stderr: a bar where a person looks, a plain line every few seconds where a log is written."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -44,20 +44,15 @@ def progress(what: str) -> Generator[Progress, None, None]:
     )
     with RichProgress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
-        yield _Bar(bar.update, task)
+        yield _Bar(lambda done, total: bar.update(task, completed=done, total=total))
 
 
 class _Bar:
-    def __init__(self, update: "_Update", task: object) -> None:
+    def __init__(self, update: Callable[[int, int], None]) -> None:
         self._update = update
-        self._task = task
 
     def show(self, done: int, total: int) -> None:
-        self._update(self._task, completed=done, total=total)
-
-
-class _Update(Protocol):
-    def __call__(self, task_id: object, *, completed: float, total: float) -> None: ...
+        self._update(done, total)
 
 
 class _Lines:

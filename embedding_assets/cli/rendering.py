@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_FILE_WIDTH = 160
 # Control, format (bidirectional overrides among them), surrogate, private and unassigned characters; line separators.
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -32,7 +33,11 @@ def err() -> "Console":
 def _console(*, stderr: bool) -> "Console":
     from rich.console import Console  # noqa: PLC0415 - 0.1 s that --help need not pay
 
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    if not console.is_terminal:
+        # Nothing is gained by folding a table into 80 columns of a file.
+        console.width = _FILE_WIDTH
+    return console
 
 
 def note(text: str) -> None:

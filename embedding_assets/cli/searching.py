@@ -83,7 +83,8 @@ def print_result(console: "Console", place: int, result: "SearchResult") -> None
     from rich.text import Text  # noqa: PLC0415 - as above
 
     key, title = visible(result.document_key), one_line(result.title, 80)
-    named = key if title in ("", key) else f"{key}  ({title})"
+    # Many titles begin with the key, as a module's documentation does.
+    named = title if title.startswith(key) else f"{key}  {title}"
     head = Text.assemble((f"{place}. {result.score:.3f}  ", "cyan"), (named, "bold"))
     head.append(f"  chunk {result.ordinal}, characters {result.start_char:,}-{result.end_char:,}", "dim")
     others = f"  + {counted(len(result.locations), 'other place')}" if result.locations else ""
@@ -92,7 +93,7 @@ def print_result(console: "Console", place: int, result: "SearchResult") -> None
     console.print(f"   {visible(result.uri)}{others}", style="dim")
 
 
-def facts(result: "SearchResult") -> dict[str, object]:
+def facts(result: "SearchResult") -> Mapping[str, object]:
     """A result for a program, with its whole text."""
     names = (
         "score",

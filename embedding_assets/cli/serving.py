@@ -69,11 +69,21 @@ def down() -> None:
     from embedding_assets.settings import EMBEDDED  # noqa: PLC0415 - as above
 
     settings = current_settings()
-    home = settings.home.resolve()
-    stopped = [name for name in ("webserver", "daemon") if processes.stop(home / f"{name}.pid")]
+    stopped = processes.stop([_pid_file(settings, name) for name in ("webserver", "daemon")])
     if settings.database_url.get_secret_value() == EMBEDDED and stop_embedded(settings.home):
         stopped.append("embedded PostgreSQL")
     out().print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+def running_url(settings: "Settings") -> str | None:
+    """Where the web page of `up` is, while it runs."""
+    known = processes.running(_pid_file(settings, "webserver"))
+    return known.note if known else None
+
+
+def started_before(settings: "Settings", file: Path) -> bool:
+    """Whether `up` was run before this file was last written, so that Dagster has not read it."""
+    return _pid_file(settings, "webserver").stat().st_mtime < file.stat().st_mtime
 
 
 def _webserver(settings: "Settings", home: DagsterHome, host: str, port: int) -> Program:
@@ -86,7 +96,11 @@ def _daemon(settings: "Settings", home: DagsterHome) -> Program:
 
 
 def _program(settings: "Settings", home: DagsterHome, name: str, argv: list[str]) -> Program:
-    return Program(name, argv, settings.home.resolve() / f"{name}.pid", home.logs / f"{name}.log")
+    return Program(name, argv, _pid_file(settings, name), home.logs / f"{name}.log")
+
+
+def _pid_file(settings: "Settings", name: str) -> Path:
+    return settings.home.resolve() / f"{name}.pid"
 
 
 def _wait(one: Program, ready: Callable[[], bool]) -> None:

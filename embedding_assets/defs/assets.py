@@ -44,7 +44,7 @@ class EmbedDocumentsConfig(dg.Config):
     )
     force: bool = Field(False, description="Publish documents anew even when nothing changed.")
     document_keys: list[str] = Field([], description="Only these documents; they must be in the selected partitions.")
-    max_documents: int | None = Field(None, description="Process at most so many, then end.")
+    max_documents: int | None = Field(None, ge=1, description="Process at most so many, then end.")
 
     def options(self) -> StageOptions:
         """As the engine takes them."""

@@ -97,8 +97,8 @@ def refusal_check_spec(collection: str) -> dg.AssetCheckSpec:
 
 def refusal_check(collection: str, outcome: StagesOutcome) -> dg.AssetCheckResult:
     """What this run refused to store, by error type."""
-    errors = outcome.drained.total.errors if outcome.drained else {}
-    errors = outcome.repaired.refused if outcome.repaired else errors
+    work = outcome.drained or outcome.repaired
+    errors = work.requests.errors if work else {}
     refused = {error.value: errors[error.value] for error in _REFUSED if errors.get(error.value)}
     return dg.AssetCheckResult(
         passed=not refused,

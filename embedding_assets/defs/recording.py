@@ -49,13 +49,14 @@ def run_numbers(outcome: StagesOutcome) -> Numbers:
         requests = work.requests
         numbers |= {"run_requests": requests.requests, "run_tokens": requests.tokens, "run_cost_usd": requests.cost_usd}
         numbers["run_throttled_seconds"] = requests.throttled_seconds
+        numbers["run_reordered_replies"] = requests.reordered_replies
     values = {name: _number(value) for name, value in numbers.items()}
     return values | ({"run_errors": _errors_table(errors)} if errors else {})
 
 
 def summary(outcome: StagesOutcome) -> str:
     """One sentence for the log."""
-    worked = f"{len(outcome.shards)} shards"
+    worked = "1 shard" if len(outcome.shards) == 1 else f"{len(outcome.shards)} shards"
     if outcome.repaired:
         return f"{outcome.repaired.repaired} inputs of {worked} were embedded anew"
     if not outcome.drained:

@@ -79,13 +79,15 @@ class EmbeddingIngestionPipeline:
         async with bench.db.transaction() as tx:
             await vectors.create_table(tx, bench.target.table)
         async with bench.db.transaction() as tx:
-            return await work_queue.lease_shards(
+            leased = await work_queue.lease_shards(
                 tx,
                 bench.target.collection_id,
                 shards,
                 owner=bench.run_id,
                 lease_seconds=bench.pace.lease_seconds,
             )
+            await work_queue.end_leases_of_others(tx, bench.target.collection_id, leased, owner=bench.run_id)
+            return leased
 
     async def _leave(self) -> None:
         bench = self._bench

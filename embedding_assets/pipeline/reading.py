@@ -4,6 +4,8 @@ Not here: vectors, and anything that is stored.
 """
 
 import json
+import logging
+import traceback
 from typing import TypeAlias
 
 from embedding_assets.domain.chunking import Chunk, chunk_text
@@ -31,6 +33,8 @@ from embedding_assets.domain.work import (
 from embedding_assets.pipeline.workbench import Workbench
 
 Reading: TypeAlias = "PreparedDocument | Unchanged | Delete | Fail"
+
+_log = logging.getLogger(__name__)
 
 _LOST_WORKERS_ALLOWED = 2
 
@@ -61,9 +65,15 @@ def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState
             raise
         return Fail(item, error, stage)
     except Exception as error:  # noqa: BLE001 - one document's surprise must not stop its neighbours
-        surprise = SourceError(ErrorType.UNEXPECTED, f"{type(error).__name__} while {stage.value}; see the run's log")
-        surprise.__cause__ = error
-        return Fail(item, surprise, stage)
+        _log_surprise(error, item, stage)
+        message = f"{type(error).__name__} while {stage.value}; the run's log says where"
+        return Fail(item, SourceError(ErrorType.UNEXPECTED, message), stage)
+
+
+def _log_surprise(error: Exception, item: ClaimedItem, stage: Stage) -> None:
+    """Where it came from, without its message: that may quote the document."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("unexpected %s while %s %r\n%s", type(error).__name__, stage.value, item.document_key, frames)
 
 
 def prepare_chunks(model: EmbeddingModel, document: Document, chunks: list[Chunk]) -> tuple[PreparedChunk, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from psycopg.types.json import Jsonb
 
+from embedding_assets.domain.failures import ErrorType, StoreError
 from embedding_assets.domain.work import PreparedDocument, PublishedState
 from embedding_assets.store.database import Tx
 from embedding_assets.store.queries import load_queries
@@ -95,7 +96,11 @@ def _document_columns(collection_id: int, ordered: Sequence[PreparedDocument]) -
 
 
 def _dumps(value: object) -> str:
-    return json.dumps(value, allow_nan=False)
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        message = "the document's metadata holds NaN or infinity, which JSON has not; correct it at the source"
+        raise StoreError(ErrorType.INVALID_DATA, message) from None
 
 
 async def _replace_chunks(tx: Tx, collection_id: int, model_id: int, ordered: Sequence[PreparedDocument]) -> None:

@@ -5,6 +5,7 @@ Not here: the migrations themselves (top-level `migrations/`, carried in the whe
 
 from pathlib import Path
 
+import psycopg
 import sqlalchemy
 import sqlalchemy.exc
 from alembic import command
@@ -35,8 +36,9 @@ def upgrade(url: str) -> list[str]:
             command.upgrade(config, "head")
             connection.commit()
             return missing
-    except sqlalchemy.exc.DBAPIError as error:
-        raise StoreError(ErrorType.DATABASE_UNAVAILABLE, f"migration failed: {error.orig}") from error
+    except (sqlalchemy.exc.DBAPIError, psycopg.Error) as error:
+        # A migration's own statements go past SQLAlchemy, and so do their errors.
+        raise StoreError(ErrorType.DATABASE_UNAVAILABLE, f"migration failed: {_reason(error)}") from error
 
 
 def missing_revisions(url: str) -> list[str]:
@@ -45,7 +47,15 @@ def missing_revisions(url: str) -> list[str]:
         with _engine(url).connect() as connection:
             return _missing(connection)
     except sqlalchemy.exc.DBAPIError as error:
-        raise StoreError(ErrorType.DATABASE_UNAVAILABLE, f"cannot reach the database: {error.orig}") from error
+        message = (
+            f"cannot reach the database: {_reason(error)}; check EMBEDDING_ASSETS_DATABASE_URL and that the server runs"
+        )
+        raise StoreError(ErrorType.DATABASE_UNAVAILABLE, message) from error
+
+
+def _reason(error: sqlalchemy.exc.DBAPIError | psycopg.Error) -> str:
+    original = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
+    return str(original).strip().partition("\n")[0]
 
 
 def _missing(connection: sqlalchemy.Connection) -> list[str]:

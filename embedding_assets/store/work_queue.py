@@ -188,6 +188,20 @@ async def lease_shards(
     return sorted(row[0] for row in await (await tx.execute(_SQL["lease_shards"], values)).fetchall())
 
 
+async def end_leases_of_others(
+    tx: Tx, collection_id: int, shards: Sequence[int], *, owner: str, now: datetime | None = None
+) -> int:
+    """End the leases other runs left on items of shards this run has just leased; how many."""
+    values = {"collection_id": collection_id, "shards": list(shards), "owner": owner, "now": now}
+    return (await tx.execute(_SQL["end_leases_of_others"], values)).rowcount
+
+
+async def shards_held_for(tx: Tx, collection_id: int) -> float:
+    """Seconds until the last shard lease ends by itself, 0.0 when no shard is leased."""
+    row = await (await tx.execute(_SQL["shards_held_for"], {"collection_id": collection_id})).fetchone()
+    return max(row[0] or 0.0, 0.0) if row else 0.0
+
+
 async def extend_shards(tx: Tx, collection_id: int, *, owner: str, lease_seconds: float) -> list[int]:
     """Lengthen this run's shard leases; the shards it still has, sorted."""
     values = {"collection_id": collection_id, "owner": owner, "lease_seconds": lease_seconds}

@@ -15,7 +15,7 @@ DOCUMENTS = 12
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     """In memory."""
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
         yield instance
 
 

@@ -1,24 +1,15 @@
 """What ticks of schedules and sensors start, and the reasons they give for starting nothing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from embedding_assets.defs.automation import build_embed_schedule, build_retry_sensor, build_source_sensor
+from embedding_assets.defs.ticks import Tick, embed_tick, retry_tick, source_tick
 from embedding_assets_tests.support.code_location import CodeLocation, build_location
 
 GROUP = {"embedding_assets/run_group": "docs"}
 ALL_PARTITIONS = {"dagster/asset_partition_range_start": "00", "dagster/asset_partition_range_end": "15"}
-Tick = dg.RunRequest | dg.SkipReason
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """In a folder: the context of a schedule opens it again by its reference."""
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield instance
 
 
 def test_ready_work_starts_a_scheduled_run_over_all_partitions(location: CodeLocation) -> None:
@@ -38,11 +29,26 @@ def test_the_requested_run_publishes(location: CodeLocation) -> None:
     assert location.rows("SELECT count(*) FROM embedding_assets.publications") == [(12,)]
 
 
+def test_dagster_evaluates_the_schedule_and_the_sensors_with_our_resource(
+    location: CodeLocation, tmp_path: Path
+) -> None:
+    repository = location.defs.get_repository_def()
+    location.sync()
+    overrides = {"telemetry": {"enabled": False}}
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as kept:
+        with dg.build_schedule_context(instance=kept, resources=location.defs.resources) as context:
+            tick = repository.get_schedule_def("docs__every_minute").evaluate_tick(context)
+        assert [request.tags.items() >= ALL_PARTITIONS.items() for request in tick.run_requests or []] == [True]
+        with dg.build_sensor_context(instance=kept, resources=location.defs.resources) as context:
+            tick = repository.get_sensor_def("docs__due_retries").evaluate_tick(context)
+        assert tick.skip_message == "no failed document is due"
+
+
 def test_nothing_ready_starts_nothing(published: CodeLocation) -> None:
     assert reason(every_minute(published)).startswith("nothing is ready")
 
 
-@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
 def test_a_run_in_progress_of_the_collection_is_not_doubled(
     location: CodeLocation, status: dg.DagsterRunStatus
 ) -> None:
@@ -84,15 +90,17 @@ def test_a_database_that_is_away_fails_the_tick_with_one_sentence(location: Code
     away = location.without_database()
     with pytest.raises(dg.Failure, match="cannot reach the database") as caught:
         every_minute(away)
-    assert "\n" not in (caught.value.description or "\n")
+    assert caught.value.description is not None
+    assert "\n" not in caught.value.description
 
 
 def test_a_source_never_polled_is_polled(location: CodeLocation) -> None:
     assert isinstance(source_changes(location), dg.RunRequest)
 
 
-def test_a_source_polled_within_the_interval_is_left_alone(published: CodeLocation) -> None:
-    assert "of 300 s" in reason(source_changes(published))
+def test_a_source_polled_within_the_interval_by_whomever_is_left_alone(location: CodeLocation) -> None:
+    location.rows("UPDATE embedding_assets.collections SET last_poll_at = now()")
+    assert "of 300 s" in reason(source_changes(location))
 
 
 def test_a_source_polled_longer_ago_is_polled_again(published: CodeLocation) -> None:
@@ -127,18 +135,15 @@ def test_a_retry_that_is_due_is_requeued_by_the_requested_run(published: CodeLoc
 
 
 def every_minute(location: CodeLocation) -> Tick:
-    with dg.build_schedule_context(instance=location.instance, resources=location.resources) as context:
-        return build_embed_schedule("docs")(context)
+    return embed_tick(location.instance, location.workbenches, "docs")
 
 
 def source_changes(location: CodeLocation) -> Tick:
-    with dg.build_sensor_context(instance=location.instance, resources=location.resources) as context:
-        return build_source_sensor("docs")(context)
+    return source_tick(location.instance, location.workbenches, "docs")
 
 
 def due_retries(location: CodeLocation) -> Tick:
-    with dg.build_sensor_context(instance=location.instance, resources=location.resources) as context:
-        return build_retry_sensor("docs")(context)
+    return retry_tick(location.instance, location.workbenches, "docs")
 
 
 def reason(tick: Tick) -> str:

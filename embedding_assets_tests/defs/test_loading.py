@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -62,8 +63,8 @@ def test_the_freshness_policy_is_the_promise(settings: Settings) -> None:
     hour = build_defs(settings=settings).resolve_asset_graph().get(EMBEDDINGS).freshness_policy
     half_hour = settings.model_copy(update={"freshness_seconds": 1800.0})
     shorter = build_defs(settings=half_hour).resolve_asset_graph().get(EMBEDDINGS).freshness_policy
-    assert hour == dg.FreshnessPolicy.time_window(*_minutes(60, 45))
-    assert shorter == dg.FreshnessPolicy.time_window(*_minutes(30, 22.5))
+    assert hour == dg.FreshnessPolicy.time_window(timedelta(minutes=60), timedelta(minutes=45))
+    assert shorter == dg.FreshnessPolicy.time_window(timedelta(minutes=30), timedelta(minutes=22.5))
 
 
 def test_a_missing_collections_file_is_named(settings: Settings, tmp_path: Path) -> None:
@@ -92,9 +93,3 @@ def test_an_owner_dagster_knows_is_shown(owner: str) -> None:
 @pytest.mark.parametrize("owner", ["", "search", "team:", "a person"])
 def test_any_other_owner_is_left_out(owner: str) -> None:
     assert valid_owners(owner) == []
-
-
-def _minutes(fail: float, warn: float) -> tuple[object, object]:
-    from datetime import timedelta
-
-    return timedelta(minutes=fail), timedelta(minutes=warn)

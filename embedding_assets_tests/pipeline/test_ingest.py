@@ -2,11 +2,15 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from embedding_assets.domain.failures import ErrorType
+from embedding_assets.domain.work import Unchanged
+from embedding_assets.pipeline.claims import Claims
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.search import search_text
+from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, work_queue
@@ -213,3 +217,18 @@ def test_force_publishes_again_without_asking_the_model(database_url: str, tmp_p
         assert provider.counters().requests == 0
 
     on_bench_and_provider(database_url, tmp_path, body)
+
+
+def test_a_run_that_gets_a_dead_runs_shard_gets_its_items_at_once(database_url: str, tmp_path: Path) -> None:
+    write_documents(tmp_path, 8)
+
+    async def body(bench: Workbench) -> None:
+        await sync_source(bench)
+        dead = Claims(replace(bench, run_id="dead run"), list(range(16)))
+        assert len(await dead.take(100)) == 8
+        outcome = await EmbeddingIngestionPipeline(bench).run()
+        assert outcome.total.published == 8
+        late = await settle(bench, [Unchanged(item) for item in dead.held.values()])
+        assert sum(tally.refused for tally in late.values()) == 8
+
+    on_bench(database_url, tmp_path, body)

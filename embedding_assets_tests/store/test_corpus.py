@@ -18,7 +18,7 @@ from embedding_assets_tests.support.queue import ALL_SHARDS, NOON
 
 
 async def _all(tx: Tx, query: str) -> list[tuple[Any, ...]]:
-    return await (await tx.execute(query)).fetchall()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return await (await tx.execute(query.encode())).fetchall()
 
 
 async def _garbage(tx: Tx) -> set[bytes]:
@@ -73,11 +73,11 @@ async def test_the_chunks_of_a_published_document_are_searchable_in_its_version_
 
 
 @on_database
-async def test_chunks_that_no_publication_shows_are_not_searchable(db: Database) -> None:
+async def test_chunks_of_another_version_or_of_a_deleted_document_are_not_searchable(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
         await publish(tx, docs, prepared("a", ["One."], version=1), prepared("b", ["Two."], version=1))
-        await tx.execute("UPDATE embedding_assets.publications SET version = 2 WHERE document_key = 'a'")
+        await tx.execute("UPDATE embedding_assets.documents SET version = 2 WHERE document_key = 'a'")
         assert await _all(tx, "SELECT document_key FROM embedding_assets.searchable_chunks") == [("b",)]
         await tx.execute("UPDATE embedding_assets.documents SET deleted_at = now() WHERE document_key = 'b'")
         assert await _all(tx, "SELECT document_key FROM embedding_assets.searchable_chunks") == []
@@ -190,9 +190,7 @@ async def test_documents_and_chunks_are_counted_by_model(db: Database) -> None:
     ids=["content", "title", "surrogate title", "metadata", "surrogate metadata", "NaN"],
 )
 @on_database
-async def test_data_that_postgresql_refuses_is_named_invalid_and_publishes_nothing(
-    db: Database, document: Any
-) -> None:
+async def test_data_that_postgresql_refuses_is_named_invalid_and_publishes_nothing(db: Database, document: Any) -> None:
     docs = await make_collection(db)
     with pytest.raises(StoreError) as caught:
         async with db.transaction() as tx:

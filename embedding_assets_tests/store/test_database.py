@@ -18,10 +18,13 @@ SECRET = "the-content-of-a-document"
 
 @on_database
 async def test_a_transaction_that_raises_leaves_nothing(db: Database) -> None:
-    with pytest.raises(RuntimeError):
+    async def stop_half_way() -> None:
         async with db.transaction() as tx:
             await tx.execute("CREATE TABLE half_done (n integer)")
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await stop_half_way()
     async with db.transaction() as tx:
         row = await (await tx.execute("SELECT to_regclass('half_done')")).fetchone()
     assert row == (None,)
@@ -42,7 +45,7 @@ async def test_a_transaction_that_raises_leaves_nothing(db: Database) -> None:
 async def test_an_error_of_postgresql_is_classified(db: Database, statement: str, error_type: ErrorType) -> None:
     with pytest.raises(StoreError) as caught:
         async with db.transaction() as tx:
-            await tx.execute(statement)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            await tx.execute(statement.encode())
     assert caught.value.error_type is error_type
     assert str(caught.value).startswith("PostgreSQL: ")
     assert "\n" not in str(caught.value)

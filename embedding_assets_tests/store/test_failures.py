@@ -87,7 +87,9 @@ async def test_a_success_resolves_and_keeps_the_history(db: Database) -> None:
         await _fail(tx, docs, "b")
         await failures.resolve(tx, docs.id, ["a", "never failed"], now=at(7))
         state = await _state(tx, docs)
-        row = await tx.execute("SELECT document_key FROM embedding_assets.failed_documents WHERE resolved_at = %s", [at(7)])
+        row = await tx.execute(
+            "SELECT document_key FROM embedding_assets.failed_documents WHERE resolved_at = %s", [at(7)]
+        )
         assert await row.fetchall() == [("a",)]
         assert len(await inspection.attempts(tx, "docs", "a")) == 1
         assert (await _state(tx, docs, "b")).status == "retrying"

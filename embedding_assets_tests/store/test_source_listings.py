@@ -17,7 +17,12 @@ from embedding_assets_tests.support.queue import NOON, at
 
 
 async def _poll(
-    db: Database, docs: MadeCollection, listing: list[ListedDocument], *, at_time: datetime = NOON, deletions: bool = True
+    db: Database,
+    docs: MadeCollection,
+    listing: list[ListedDocument],
+    *,
+    at_time: datetime = NOON,
+    deletions: bool = True,
 ) -> ListingDifference:
     """A whole poll, as sync does it."""
     async with db.transaction() as tx:
@@ -75,7 +80,9 @@ async def test_what_is_new_changed_or_missing_is_told_and_enqueued(db: Database)
     async with db.transaction() as tx:
         await _take_arrivals(tx)
     now = [*listed("same", "new"), *listed("changed", signature="2", changed_at=at(3))]
-    assert await _poll(db, docs, now, at_time=at(5)) == ListingDifference(listed=3, known=3, new=1, changed=1, missing=1)
+    assert await _poll(db, docs, now, at_time=at(5)) == ListingDifference(
+        listed=3, known=3, new=1, changed=1, missing=1
+    )
     async with db.transaction() as tx:
         assert await _take_arrivals(tx) == [
             ("changed", at(3), at(0), "live"),
@@ -138,13 +145,12 @@ async def test_one_poll_of_a_collection_is_compared_at_a_time(db: Database) -> N
     async def poll() -> None:
         found.append((await _poll(db, docs, listed("a", "b"))).new)
 
-    async with anyio.create_task_group() as tasks:
-        async with db.transaction() as tx:
-            await source_listings.lock(tx, docs.id)
-            tasks.start_soon(poll)
-            await waiting_for_a_lock(db)
-            await source_listings.compare(tx, docs.id, listed("a"))
-            await source_listings.remember(tx, docs.id, polled_at=NOON)
+    async with anyio.create_task_group() as tasks, db.transaction() as tx:
+        await source_listings.lock(tx, docs.id)
+        tasks.start_soon(poll)
+        await waiting_for_a_lock(db)
+        await source_listings.compare(tx, docs.id, listed("a"))
+        await source_listings.remember(tx, docs.id, polled_at=NOON)
     assert found == [1]
 
 

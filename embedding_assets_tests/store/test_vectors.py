@@ -3,7 +3,6 @@
 import anyio
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from embedding_assets.domain.documents import shard_of
 from embedding_assets.domain.failures import ErrorType, StoreError
@@ -19,7 +18,7 @@ from embedding_assets_tests.support.queue import ALL_SHARDS
 
 async def _stored(tx: Tx, collection: MadeCollection) -> dict[bytes, list[float]]:
     query = f"SELECT input_hash, embedding::real[] FROM embedding_assets.{collection.table.name}"
-    rows = await tx.execute(query)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    rows = await tx.execute(query.encode())
     return {row[0]: row[1] for row in await rows.fetchall()}
 
 
@@ -180,77 +179,3 @@ async def test_inputs_without_vectors_are_of_the_shards_asked_for_without_those_
         assert {one.content for one in found} == {"second", "third"}
         assert len(await vectors.inputs_without_vectors(tx, docs.table, ALL_SHARDS, inputs=2)) == 2
         assert await vectors.inputs_without_vectors(tx, docs.table, others, inputs=9) == []
-
-
-@on_database
-async def test_a_table_is_made_once_by_workers_that_start_at_once(db: Database) -> None:
-    docs = await make_collection(db)
-    table = VectorTable(docs.id, 77, docs.table.model)
-
-    async def start() -> None:
-        async with db.transaction() as tx:
-            await vectors.create_table(tx, table)
-
-    async with anyio.create_task_group() as tasks, db.transaction() as tx:
-        await vectors.create_table(tx, table)
-        tasks.start_soon(start)
-        await waiting_for_a_lock(db)
-    async with db.transaction() as tx:
-        assert (await vectors.table_facts(tx, table)).exists
-
-
-@on_database
-async def test_a_run_that_starts_does_not_wait_for_a_search_in_progress(db: Database) -> None:
-    docs = await make_collection(db)
-    async with db.transaction() as searching, db.transaction() as starting:
-        await vectors.count_vectors(searching, docs.table)
-        await starting.execute("SET LOCAL lock_timeout = '5s'")
-        await vectors.create_table(starting, docs.table)
-
-
-@pytest.mark.parametrize(
-    ("storage", "dimensions", "kept"),
-    [("vector", 1998, "p"), ("vector", 1999, "e"), ("halfvec", 3996, "p"), ("halfvec", 3997, "e")],
-)
-@on_database
-async def test_a_vector_stays_in_its_row_where_it_fits_a_page(
-    db: Database, storage: str, dimensions: int, kept: str
-) -> None:
-    docs = await make_collection(db, storage=storage, dimensions=dimensions)
-    async with db.transaction() as tx:
-        query = "SELECT attstorage FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = 'embedding'"
-        row = await (await tx.execute(query, [f"embedding_assets.{docs.table.name}"])).fetchone()
-        assert row == (kept,)
-        widest: NDArray[np.float32] = np.ones((1, dimensions), dtype=np.float32)
-        await vectors.store_vectors(tx, docs.table, [input_hash("a")], widest)
-
-
-@on_database
-async def test_the_facts_of_a_table_come_from_the_catalogue(db: Database) -> None:
-    docs = await make_collection(db)
-    async with db.transaction() as tx:
-        facts = await vectors.table_facts(tx, docs.table)
-        assert (facts.exists, facts.rows, facts.index_bytes, facts.index_valid) == (True, 0, 0, None)
-        none = await vectors.table_facts(tx, VectorTable(docs.id, 99, docs.table.model))
-        assert (none.exists, none.rows, none.table_bytes, none.index_valid) == (False, 0, 0, None)
-
-
-@on_database
-async def test_a_settle_and_the_collector_hold_each_other_off(db: Database) -> None:
-    docs, others = await make_collection(db), await make_collection(db, "others")
-    async with db.transaction() as settling:
-        await vectors.hold_off_collector(settling, docs.table)
-        async with db.transaction() as tx:
-            found = "SELECT classid::integer, objid::integer FROM pg_locks WHERE locktype = 'advisory'"
-            lock = await (await tx.execute(found)).fetchone()
-            assert await (await tx.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", lock)).fetchone() == (False,)
-            await tx.execute("SET LOCAL lock_timeout = '5s'")
-            await vectors.hold_off_collector(tx, docs.table)
-    async with db.transaction() as collecting:
-        await collecting.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock)
-        async with db.transaction() as tx:
-            await vectors.hold_off_collector(tx, others.table)
-        with pytest.raises(StoreError, match="lock timeout"):
-            async with db.transaction() as tx:
-                await tx.execute("SET LOCAL lock_timeout = '50ms'")
-                await vectors.hold_off_collector(tx, docs.table)

@@ -21,7 +21,7 @@ from embedding_assets import runtime
 from embedding_assets.definitions import build_defs
 from embedding_assets.defs.names import embed_documents_job, embed_documents_step, sync_sources_job
 from embedding_assets.defs.partitions import range_tags
-from embedding_assets.defs.resources import RESOURCE_KEY, Workbenches
+from embedding_assets.defs.resources import Workbenches
 from embedding_assets.settings import Settings
 
 RAW, CHUNKS, EMBEDDINGS = (dg.AssetKey(["docs", name]) for name in ("raw_documents", "chunks", "embeddings"))
@@ -48,9 +48,9 @@ class CodeLocation:
     instance: dg.DagsterInstance
 
     @property
-    def resources(self) -> dict[str, Any]:
-        """For contexts of schedules and sensors."""
-        return {RESOURCE_KEY: Workbenches(self.settings)}
+    def workbenches(self) -> Workbenches:
+        """What bodies and ticks work with."""
+        return Workbenches(self.settings)
 
     def sync(self, **config: object) -> dg.ExecuteInProcessResult:
         """Poll the source by its job."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from psycopg.rows import dict_row
+from typing_extensions import LiteralString
 
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.work import ClaimedItem, Lane
@@ -17,7 +18,7 @@ ALL_SHARDS = range(SHARDS)
 
 
 def at(minutes: float) -> datetime:
-    """This many minutes after noon."""
+    """Noon and this many minutes."""
     return NOON + timedelta(minutes=minutes)
 
 
@@ -92,12 +93,12 @@ async def settle(tx: Tx, collection: MadeCollection, items: Sequence[ClaimedItem
 
 async def items(tx: Tx, collection: MadeCollection) -> dict[str, dict[str, Any]]:
     """The collection's work items by key."""
-    return await _rows(tx, "work_items", collection)
+    return await _by_key(tx, "SELECT * FROM embedding_assets.work_items WHERE collection_id = %s", collection)
 
 
 async def obligations(tx: Tx, collection: MadeCollection) -> dict[str, dict[str, Any]]:
     """The collection's open promises by key."""
-    return await _rows(tx, "obligations", collection)
+    return await _by_key(tx, "SELECT * FROM embedding_assets.obligations WHERE collection_id = %s", collection)
 
 
 def keys(claimed: Sequence[ClaimedItem]) -> list[str]:
@@ -105,11 +106,7 @@ def keys(claimed: Sequence[ClaimedItem]) -> list[str]:
     return [item.document_key for item in claimed]
 
 
-async def _rows(tx: Tx, table: str, collection: MadeCollection) -> dict[str, dict[str, Any]]:
-    queries = {
-        "work_items": "SELECT * FROM embedding_assets.work_items WHERE collection_id = %s",
-        "obligations": "SELECT * FROM embedding_assets.obligations WHERE collection_id = %s",
-    }
+async def _by_key(tx: Tx, query: LiteralString, collection: MadeCollection) -> dict[str, dict[str, Any]]:
     async with tx.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(queries[table], [collection.id])
+        await cursor.execute(query, [collection.id])
         return {row["document_key"]: row for row in await cursor.fetchall()}

@@ -6,6 +6,7 @@ Not here: signatures and docstrings of single definitions (stdlib_definitions.py
 """
 
 import ast
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +18,7 @@ from embedding_assets.providers.sources.stdlib_modules import StdlibModule, find
 from embedding_assets.providers.sources.stdlib_text import Entry, ModuleDoc, clean_docstring
 
 _MOST_STEPS = 3
+_PARSING = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -59,11 +61,24 @@ def parse_module(module: StdlibModule) -> ModuleDoc:
 def _read_scope(module: StdlibModule) -> _Scope:
     assert module.path is not None
     with open(module.path, "rb") as file:
-        tree = ast.parse(file.read())
+        tree = _parse(file.read())
     scope = _Scope(module, clean_docstring(ast.get_docstring(tree, clean=False)))
     for statement in _statements(tree.body, module):
         _take(scope, statement)
     return scope
+
+
+def _parse(source: bytes) -> ast.Module:
+    """The tree of a source file, one thread at a time.
+
+    CPython up to 3.12 keeps the depth counter of the tree it builds for the whole interpreter: when another thread builds one
+    meanwhile (pydantic does, while a library is imported), the loser gets a SystemError. Trying again is enough.
+    """
+    with _PARSING:
+        try:
+            return ast.parse(source)
+        except SystemError:
+            return ast.parse(source)
 
 
 # Private modules are read for each public one that takes names from them; a handful is in use at a time.

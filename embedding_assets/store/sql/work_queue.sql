@@ -75,9 +75,10 @@ WITH ready AS (
     CROSS JOIN LATERAL (
         SELECT document_key FROM embedding_assets.work_items
         WHERE collection_id = %(collection_id)s AND shard = s.shard AND lane = %(lane)s::embedding_assets.lane
-          AND available_at <= coalesce(%(now)s::timestamptz, clock_timestamp())
+          -- In a subquery the clock is read once, so that the index ends the range; volatile, it would only filter.
+          AND available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
           -- What lost two workers is claimed apart, alone: it cannot take its neighbours along.
-          AND (lost_claims + (lease_owner IS NOT NULL)::integer >= 2) = %(suspects)s
+          AND (lost_claims >= 2 OR (lost_claims = 1 AND lease_owner IS NOT NULL)) = %(suspects)s
         ORDER BY available_at LIMIT %(items)s FOR UPDATE SKIP LOCKED
     ) AS picked
     LIMIT %(items)s
@@ -170,7 +171,7 @@ SELECT EXISTS (SELECT FROM embedding_assets.work_arrivals WHERE collection_id = 
         CROSS JOIN LATERAL (
             SELECT FROM embedding_assets.work_items AS w
             WHERE w.collection_id = %(collection_id)s AND w.shard = s.shard AND w.lane = l.lane
-              AND w.available_at <= coalesce(%(now)s::timestamptz, clock_timestamp())
+              AND w.available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
             LIMIT 1
         ) AS ready
     )
@@ -215,6 +216,25 @@ UPDATE embedding_assets.shard_leases AS l
 SET owner = %(owner)s, expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
 FROM free WHERE l.collection_id = %(collection_id)s AND l.shard = free.shard
 RETURNING l.shard
+
+-- name: end_leases_of_others
+-- Whoever got a shard's lease knows that the run before it is gone or hung: its claims are over too. They stay marked as held,
+-- so that taking them over counts as a lost claim.
+UPDATE embedding_assets.work_items AS w
+SET available_at = (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
+FROM (
+    SELECT document_key FROM embedding_assets.work_items
+    WHERE collection_id = %(collection_id)s AND shard = ANY(%(shards)s::smallint[])
+      AND available_at > (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
+      AND lease_owner <> %(owner)s
+    ORDER BY document_key FOR UPDATE SKIP LOCKED
+) AS orphaned
+WHERE w.collection_id = %(collection_id)s AND w.document_key = orphaned.document_key
+
+-- name: shards_held_for
+-- Seconds until the last lease of other runs ends by itself; NULL when nobody holds a shard.
+SELECT extract(epoch FROM max(expires_at) - clock_timestamp())::float8 FROM embedding_assets.shard_leases
+WHERE collection_id = %(collection_id)s AND expires_at > clock_timestamp()
 
 -- name: extend_shards
 UPDATE embedding_assets.shard_leases

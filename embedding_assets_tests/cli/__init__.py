@@ -1,0 +1,1 @@
+"""Tests of embedding_assets.cli: the program as a person calls it, on a real database."""

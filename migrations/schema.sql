@@ -1,0 +1,642 @@
+-- The schema after every migration, made by `make schema`; do not edit. Reasons stand in the migrations.
+-- Not here: the tables of vectors, one for each collection and model, made when a collection first runs.
+
+CREATE SCHEMA embedding_assets;
+
+CREATE TYPE embedding_assets.lane AS ENUM (
+    'live',
+    'backfill'
+);
+
+CREATE FUNCTION embedding_assets.nearest_by_index(embeddings regclass, distance_operator text, query text, condition text, k integer) RETURNS TABLE(input_hash bytea, distance double precision)
+    LANGUAGE plpgsql STABLE
+    SET "hnsw.iterative_scan" TO 'strict_order'
+    SET "hnsw.ef_search" TO '100'
+    SET enable_sort TO 'off'
+    AS $_$
+BEGIN
+    IF k > 100 THEN
+        PERFORM set_config('hnsw.ef_search', least(k, 1000)::text, true);
+    END IF;
+    RETURN QUERY EXECUTE format($q$
+        SELECT e.input_hash, (e.embedding %2$s %3$L)::float8 FROM %1$s AS e
+        WHERE EXISTS (
+            SELECT FROM embedding_assets.searchable_chunks AS s WHERE s.input_hash = e.input_hash AND %4$s)
+        ORDER BY e.embedding %2$s %3$L LIMIT %5$s
+    $q$, embeddings, distance_operator, query, condition, k);
+END $_$;
+
+CREATE FUNCTION embedding_assets.nearest_exact(embeddings regclass, distance_operator text, query text, condition text, k integer) RETURNS TABLE(input_hash bytea, distance double precision)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+BEGIN
+    RETURN QUERY EXECUTE format($q$
+        WITH candidates AS (
+            SELECT DISTINCT s.input_hash FROM embedding_assets.searchable_chunks AS s WHERE %4$s
+        ), measured AS MATERIALIZED (
+            SELECT e.input_hash, (e.embedding %2$s %3$L)::float8 AS distance
+            FROM %1$s AS e JOIN candidates USING (input_hash)
+        )
+        SELECT m.input_hash, m.distance FROM measured AS m ORDER BY m.distance, m.input_hash LIMIT %5$s
+    $q$, embeddings, distance_operator, query, condition, k);
+END $_$;
+
+CREATE FUNCTION embedding_assets.search(collection text, query_vector public.vector, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, exact_below integer DEFAULT 10000) RETURNS TABLE(score double precision, document_key text, version bigint, ordinal integer, content text, start_char integer, end_char integer, title text, uri text, metadata jsonb, locations jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    c record;
+    embeddings regclass;
+    operator text;
+    condition text;
+    candidates bigint := 0;
+    hashes bytea[];
+    distances double precision[];
+BEGIN
+    SELECT col.id, col.active_model_id, m.dimensions, m.distance INTO c
+    FROM embedding_assets.collections AS col JOIN embedding_assets.models AS m ON m.id = col.active_model_id
+    WHERE col.name = search.collection;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no collection %', quote_literal(search.collection)
+            USING HINT = 'SELECT name FROM embedding_assets.collections lists them', ERRCODE = 'no_data_found';
+    END IF;
+    IF vector_dims(query_vector) <> c.dimensions THEN
+        RAISE EXCEPTION 'the query has % dimensions and the model of collection % has %',
+            vector_dims(query_vector), search.collection, c.dimensions USING ERRCODE = 'data_exception';
+    END IF;
+    IF c.distance = 'cosine' AND vector_norm(query_vector) = 0 THEN
+        RAISE EXCEPTION 'the query vector is zero: it has no direction to compare' USING ERRCODE = 'data_exception';
+    END IF;
+    embeddings := to_regclass(format('embedding_assets.embeddings_%s_%s', c.id, c.active_model_id));
+    operator := CASE c.distance WHEN 'cosine' THEN '<=>' WHEN 'ip' THEN '<#>' ELSE '<->' END;
+    condition := embedding_assets.searchable_where(c.id, c.active_model_id, filter);
+    IF embeddings IS NULL OR k < 1 THEN
+        RETURN;
+    END IF;
+
+    IF to_regclass(format('embedding_assets.embeddings_%s_%s_hnsw', c.id, c.active_model_id)) IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM embedding_assets.searchable_chunks AS s WHERE %s LIMIT %s) AS n',
+                       condition, exact_below) INTO candidates;
+        IF candidates >= exact_below THEN
+            SELECT array_agg(n.input_hash ORDER BY n.distance), array_agg(n.distance ORDER BY n.distance)
+            INTO hashes, distances
+            FROM embedding_assets.nearest_by_index(embeddings, operator, query_vector::text, condition, k) AS n;
+        END IF;
+    END IF;
+    IF coalesce(cardinality(hashes), 0) < k THEN
+        SELECT array_agg(n.input_hash ORDER BY n.distance, n.input_hash),
+               array_agg(n.distance ORDER BY n.distance, n.input_hash)
+        INTO hashes, distances
+        FROM embedding_assets.nearest_exact(embeddings, operator, query_vector::text, condition, k) AS n;
+    END IF;
+
+    RETURN QUERY EXECUTE format($q$
+        WITH places AS (
+            SELECT n.place, n.distance, s.*,
+                   row_number() OVER (PARTITION BY n.place ORDER BY s.document_key, s.ordinal) AS turn
+            FROM unnest($1, $2) WITH ORDINALITY AS n (input_hash, distance, place)
+            JOIN embedding_assets.searchable_chunks AS s USING (input_hash)
+            WHERE %s
+        ), others AS (
+            SELECT p.place, jsonb_agg(jsonb_build_object(
+                'document_key', p.document_key, 'ordinal', p.ordinal, 'start_char', p.start_char, 'end_char', p.end_char,
+                'title', p.title, 'uri', p.uri) ORDER BY p.turn) AS locations
+            FROM places AS p WHERE p.turn > 1 GROUP BY p.place
+        )
+        SELECT CASE WHEN $3 THEN 1 - p.distance ELSE -p.distance END,
+               p.document_key, p.version, p.ordinal, p.content, p.start_char, p.end_char, p.title, p.uri, p.metadata,
+               coalesce(o.locations, '[]'::jsonb)
+        FROM places AS p LEFT JOIN others AS o USING (place)
+        WHERE p.turn = 1 ORDER BY p.place
+    $q$, condition) USING hashes, distances, c.distance = 'cosine';
+END $_$;
+
+CREATE FUNCTION embedding_assets.searchable_where(collection_id integer, model_id integer, filter jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN (format('s.collection_id = %s AND s.model_id = %s'::text, collection_id, model_id) || CASE WHEN (filter = '{}'::jsonb) THEN ''::text ELSE format(' AND s.metadata @> %L::jsonb'::text, filter) END);
+
+CREATE FUNCTION embedding_assets.shard_of(document_key text) RETURNS smallint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN ((get_byte(decode(md5(document_key), 'hex'::text), 3) % 16))::smallint;
+
+CREATE TABLE embedding_assets.budgets (
+    collection_id integer NOT NULL,
+    period text NOT NULL,
+    starts_on date NOT NULL,
+    used_usd numeric(16,6) DEFAULT 0 NOT NULL,
+    used_tokens bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT budgets_period_check CHECK ((period = ANY (ARRAY['day'::text, 'month'::text])))
+);
+
+CREATE TABLE embedding_assets.chunks (
+    collection_id integer NOT NULL,
+    model_id integer NOT NULL,
+    document_key text NOT NULL,
+    version bigint NOT NULL,
+    ordinal integer NOT NULL,
+    content text NOT NULL,
+    start_char integer NOT NULL,
+    end_char integer NOT NULL,
+    token_count integer NOT NULL,
+    input_hash bytea NOT NULL,
+    CONSTRAINT chunks_check CHECK ((end_char > start_char)),
+    CONSTRAINT chunks_input_hash_check CHECK ((octet_length(input_hash) = 32)),
+    CONSTRAINT chunks_ordinal_check CHECK ((ordinal >= 0)),
+    CONSTRAINT chunks_start_char_check CHECK ((start_char >= 0)),
+    CONSTRAINT chunks_token_count_check CHECK ((token_count >= 0))
+);
+
+CREATE TABLE embedding_assets.circuits (
+    provider text NOT NULL,
+    reason text NOT NULL,
+    message text NOT NULL,
+    opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    probe_after timestamp with time zone NOT NULL
+);
+
+CREATE TABLE embedding_assets.collections (
+    id integer NOT NULL,
+    name text NOT NULL,
+    owner text DEFAULT ''::text NOT NULL,
+    source jsonb NOT NULL,
+    chunking jsonb NOT NULL,
+    chunker_fingerprint text NOT NULL,
+    active_model_id integer NOT NULL,
+    building_model_id integer,
+    limit_name text,
+    budgets jsonb DEFAULT '{}'::jsonb NOT NULL,
+    weight double precision DEFAULT 1 NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    freshness_seconds double precision DEFAULT 3600 NOT NULL,
+    tracked_since timestamp with time zone,
+    last_poll_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT collections_check CHECK ((building_model_id <> active_model_id)),
+    CONSTRAINT collections_freshness_seconds_check CHECK ((freshness_seconds > (0)::double precision)),
+    CONSTRAINT collections_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,40}$'::text)),
+    CONSTRAINT collections_weight_check CHECK ((weight > (0)::double precision))
+);
+
+ALTER TABLE embedding_assets.collections ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME embedding_assets.collections_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE embedding_assets.daily_stats (
+    collection_id integer NOT NULL,
+    day date NOT NULL,
+    arrivals bigint DEFAULT 0 NOT NULL,
+    documents bigint DEFAULT 0 NOT NULL,
+    chunks bigint DEFAULT 0 NOT NULL,
+    tokens bigint DEFAULT 0 NOT NULL,
+    cost_usd numeric(16,6) DEFAULT 0 NOT NULL,
+    vectors bigint,
+    table_bytes bigint,
+    index_bytes bigint
+);
+
+CREATE TABLE embedding_assets.documents (
+    collection_id integer NOT NULL,
+    document_key text NOT NULL,
+    shard smallint GENERATED ALWAYS AS (embedding_assets.shard_of(document_key)) STORED NOT NULL,
+    version bigint NOT NULL,
+    content text NOT NULL,
+    content_hash bytea NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    uri text DEFAULT ''::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    source_updated_at timestamp with time zone,
+    fetched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT documents_content_hash_check CHECK ((octet_length(content_hash) = 32))
+);
+
+CREATE TABLE embedding_assets.failed_attempts (
+    id bigint NOT NULL,
+    collection_id integer NOT NULL,
+    document_key text NOT NULL,
+    episode integer NOT NULL,
+    attempt integer NOT NULL,
+    failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    stage text NOT NULL,
+    failure_class text NOT NULL,
+    error_type text NOT NULL,
+    message text NOT NULL,
+    provider_status integer,
+    run_id text NOT NULL,
+    duration interval
+);
+
+ALTER TABLE embedding_assets.failed_attempts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME embedding_assets.failed_attempts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE embedding_assets.failed_documents (
+    collection_id integer NOT NULL,
+    document_key text NOT NULL,
+    status text NOT NULL,
+    failure_class text NOT NULL,
+    error_type text NOT NULL,
+    reason text NOT NULL,
+    attempts integer NOT NULL,
+    episode integer DEFAULT 1 NOT NULL,
+    lane embedding_assets.lane NOT NULL,
+    first_failed_at timestamp with time zone NOT NULL,
+    last_failed_at timestamp with time zone NOT NULL,
+    next_retry_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    CONSTRAINT failed_documents_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT failed_documents_status_check CHECK ((status = ANY (ARRAY['retrying'::text, 'queued'::text, 'escalated'::text, 'resolved'::text, 'dismissed'::text]))),
+    CONSTRAINT retrying_has_a_time CHECK (((status = 'retrying'::text) = (next_retry_at IS NOT NULL)))
+);
+
+CREATE SEQUENCE embedding_assets.fence_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE embedding_assets.forecasts (
+    id bigint NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    resource text NOT NULL,
+    horizon interval NOT NULL,
+    low double precision NOT NULL,
+    estimate double precision NOT NULL,
+    high double precision NOT NULL,
+    exhausted_at timestamp with time zone,
+    CONSTRAINT forecasts_check CHECK (((low <= estimate) AND (estimate <= high)))
+);
+
+ALTER TABLE embedding_assets.forecasts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME embedding_assets.forecasts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE SEQUENCE embedding_assets.generation_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE embedding_assets.metric_counters (
+    name text NOT NULL,
+    labels text[] NOT NULL,
+    shard smallint NOT NULL,
+    value double precision NOT NULL
+)
+WITH (fillfactor='50');
+
+CREATE TABLE embedding_assets.metric_histograms (
+    name text NOT NULL,
+    labels text[] NOT NULL,
+    shard smallint NOT NULL,
+    bounds double precision[] NOT NULL,
+    counts bigint[] NOT NULL,
+    sum double precision NOT NULL,
+    CONSTRAINT metric_histograms_check CHECK ((cardinality(counts) = (cardinality(bounds) + 1)))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE embedding_assets.models (
+    id integer NOT NULL,
+    name text NOT NULL,
+    dimensions integer NOT NULL,
+    storage text NOT NULL,
+    distance text NOT NULL,
+    input_template text NOT NULL,
+    normalized boolean NOT NULL,
+    fingerprint text NOT NULL,
+    wire_format text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT models_dimensions_check CHECK (((dimensions >= 1) AND (dimensions <= 16000))),
+    CONSTRAINT models_distance_check CHECK ((distance = ANY (ARRAY['cosine'::text, 'ip'::text, 'l2'::text]))),
+    CONSTRAINT models_storage_check CHECK ((storage = ANY (ARRAY['vector'::text, 'halfvec'::text]))),
+    CONSTRAINT models_wire_format_check CHECK ((wire_format = ANY (ARRAY['base64'::text, 'float'::text])))
+);
+
+ALTER TABLE embedding_assets.models ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME embedding_assets.models_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE embedding_assets.obligations (
+    collection_id integer NOT NULL,
+    document_key text NOT NULL,
+    due_from timestamp with time zone NOT NULL,
+    deadline timestamp with time zone NOT NULL,
+    counted boolean DEFAULT false NOT NULL,
+    generation bigint NOT NULL,
+    later_from timestamp with time zone,
+    later_generation bigint,
+    CONSTRAINT obligations_check CHECK ((deadline > due_from)),
+    CONSTRAINT obligations_check1 CHECK ((num_nonnulls(later_from, later_generation) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT obligations_check2 CHECK ((later_generation > generation))
+);
+
+CREATE TABLE embedding_assets.publications (
+    collection_id integer NOT NULL,
+    model_id integer NOT NULL,
+    document_key text NOT NULL,
+    version bigint NOT NULL,
+    chunker_fingerprint text NOT NULL,
+    chunks integer NOT NULL,
+    published_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT publications_chunks_check CHECK ((chunks >= 0))
+);
+
+CREATE TABLE embedding_assets.rate_limit_consumers (
+    limit_name text NOT NULL,
+    consumer text NOT NULL,
+    share double precision DEFAULT 1 NOT NULL,
+    min_per_minute integer DEFAULT 0 NOT NULL,
+    CONSTRAINT rate_limit_consumers_min_per_minute_check CHECK ((min_per_minute >= 0)),
+    CONSTRAINT rate_limit_consumers_share_check CHECK (((share > (0)::double precision) AND (share <= (1)::double precision)))
+);
+
+CREATE UNLOGGED TABLE embedding_assets.rate_limit_slots (
+    limit_name text NOT NULL,
+    slot bigint NOT NULL,
+    consumer text NOT NULL,
+    lane embedding_assets.lane NOT NULL,
+    requests integer NOT NULL,
+    inputs integer NOT NULL,
+    tokens integer NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='200');
+
+CREATE TABLE embedding_assets.rate_limits (
+    name text NOT NULL,
+    requests_per_minute integer,
+    inputs_per_minute integer,
+    tokens_per_minute integer,
+    ceiling_on text DEFAULT 'own'::text NOT NULL,
+    skew_margin double precision DEFAULT 0.3 NOT NULL,
+    blocked_until timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT rate_limits_ceiling_on_check CHECK ((ceiling_on = ANY (ARRAY['own'::text, 'total'::text]))),
+    CONSTRAINT rate_limits_check CHECK ((num_nonnulls(requests_per_minute, inputs_per_minute, tokens_per_minute) > 0)),
+    CONSTRAINT rate_limits_inputs_per_minute_check CHECK ((inputs_per_minute > 0)),
+    CONSTRAINT rate_limits_requests_per_minute_check CHECK ((requests_per_minute > 0)),
+    CONSTRAINT rate_limits_skew_margin_check CHECK ((skew_margin >= (0)::double precision)),
+    CONSTRAINT rate_limits_tokens_per_minute_check CHECK ((tokens_per_minute > 0))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE embedding_assets.schema_version (
+    version_num character varying(32) NOT NULL
+);
+
+CREATE VIEW embedding_assets.searchable_chunks AS
+ SELECT c.collection_id,
+    c.model_id,
+    c.document_key,
+    c.version,
+    c.ordinal,
+    c.content,
+    c.start_char,
+    c.end_char,
+    c.input_hash,
+    d.title,
+    d.uri,
+    d.metadata
+   FROM (embedding_assets.chunks c
+     JOIN embedding_assets.documents d USING (collection_id, document_key, version))
+  WHERE (d.deleted_at IS NULL);
+
+CREATE TABLE embedding_assets.shard_leases (
+    collection_id integer NOT NULL,
+    shard smallint NOT NULL,
+    owner text,
+    expires_at timestamp with time zone,
+    CONSTRAINT shard_leases_check CHECK ((num_nonnulls(owner, expires_at) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT shard_leases_shard_check CHECK (((shard >= 0) AND (shard <= 15)))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE embedding_assets.source_listings (
+    collection_id integer NOT NULL,
+    document_key text NOT NULL,
+    signature text NOT NULL
+);
+
+CREATE TABLE embedding_assets.vector_garbage (
+    collection_id integer NOT NULL,
+    model_id integer NOT NULL,
+    input_hash bytea NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE embedding_assets.work_arrivals (
+    id bigint NOT NULL,
+    collection_id integer NOT NULL,
+    document_key text NOT NULL,
+    changed_at timestamp with time zone,
+    not_before timestamp with time zone,
+    lane embedding_assets.lane DEFAULT 'live'::embedding_assets.lane NOT NULL,
+    enqueued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_cost_delay='0');
+
+ALTER TABLE embedding_assets.work_arrivals ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME embedding_assets.work_arrivals_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE embedding_assets.work_items (
+    collection_id integer NOT NULL,
+    document_key text NOT NULL,
+    shard smallint GENERATED ALWAYS AS (embedding_assets.shard_of(document_key)) STORED NOT NULL,
+    lane embedding_assets.lane NOT NULL,
+    first_enqueued_at timestamp with time zone NOT NULL,
+    generation bigint NOT NULL,
+    available_at timestamp with time zone NOT NULL,
+    lease_owner text,
+    fence bigint,
+    claimed_generation bigint,
+    claimed_at timestamp with time zone,
+    lost_claims smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT a_lease_is_whole CHECK ((num_nonnulls(lease_owner, fence, claimed_generation, claimed_at) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT no_claim_of_the_future CHECK ((claimed_generation <= generation)),
+    CONSTRAINT work_items_lost_claims_check CHECK ((lost_claims >= 0))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='500', autovacuum_vacuum_cost_delay='0');
+
+ALTER TABLE ONLY embedding_assets.budgets
+    ADD CONSTRAINT budgets_pkey PRIMARY KEY (collection_id, period, starts_on);
+
+ALTER TABLE ONLY embedding_assets.chunks
+    ADD CONSTRAINT chunks_pkey PRIMARY KEY (collection_id, model_id, document_key, version, ordinal);
+
+ALTER TABLE ONLY embedding_assets.circuits
+    ADD CONSTRAINT circuits_pkey PRIMARY KEY (provider, reason);
+
+ALTER TABLE ONLY embedding_assets.collections
+    ADD CONSTRAINT collections_name_key UNIQUE (name);
+
+ALTER TABLE ONLY embedding_assets.collections
+    ADD CONSTRAINT collections_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY embedding_assets.daily_stats
+    ADD CONSTRAINT daily_stats_pkey PRIMARY KEY (collection_id, day);
+
+ALTER TABLE ONLY embedding_assets.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (collection_id, document_key);
+
+ALTER TABLE ONLY embedding_assets.failed_attempts
+    ADD CONSTRAINT failed_attempts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY embedding_assets.failed_documents
+    ADD CONSTRAINT failed_documents_pkey PRIMARY KEY (collection_id, document_key);
+
+ALTER TABLE ONLY embedding_assets.forecasts
+    ADD CONSTRAINT forecasts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY embedding_assets.metric_counters
+    ADD CONSTRAINT metric_counters_pkey PRIMARY KEY (name, labels, shard);
+
+ALTER TABLE ONLY embedding_assets.metric_histograms
+    ADD CONSTRAINT metric_histograms_pkey PRIMARY KEY (name, labels, shard);
+
+ALTER TABLE ONLY embedding_assets.models
+    ADD CONSTRAINT models_fingerprint_key UNIQUE (fingerprint);
+
+ALTER TABLE ONLY embedding_assets.models
+    ADD CONSTRAINT models_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY embedding_assets.obligations
+    ADD CONSTRAINT obligations_pkey PRIMARY KEY (collection_id, document_key);
+
+ALTER TABLE ONLY embedding_assets.publications
+    ADD CONSTRAINT publications_pkey PRIMARY KEY (collection_id, model_id, document_key);
+
+ALTER TABLE ONLY embedding_assets.rate_limit_consumers
+    ADD CONSTRAINT rate_limit_consumers_pkey PRIMARY KEY (limit_name, consumer);
+
+ALTER TABLE ONLY embedding_assets.rate_limit_slots
+    ADD CONSTRAINT rate_limit_slots_pkey PRIMARY KEY (limit_name, slot, consumer, lane);
+
+ALTER TABLE ONLY embedding_assets.rate_limits
+    ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY embedding_assets.schema_version
+    ADD CONSTRAINT schema_version_pkc PRIMARY KEY (version_num);
+
+ALTER TABLE ONLY embedding_assets.shard_leases
+    ADD CONSTRAINT shard_leases_pkey PRIMARY KEY (collection_id, shard);
+
+ALTER TABLE ONLY embedding_assets.source_listings
+    ADD CONSTRAINT source_listings_pkey PRIMARY KEY (collection_id, document_key);
+
+ALTER TABLE ONLY embedding_assets.vector_garbage
+    ADD CONSTRAINT vector_garbage_pkey PRIMARY KEY (collection_id, model_id, input_hash);
+
+ALTER TABLE ONLY embedding_assets.work_arrivals
+    ADD CONSTRAINT work_arrivals_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY embedding_assets.work_items
+    ADD CONSTRAINT work_items_pkey PRIMARY KEY (collection_id, document_key);
+
+CREATE INDEX chunks_input ON embedding_assets.chunks USING btree (collection_id, model_id, input_hash);
+
+CREATE INDEX documents_metadata ON embedding_assets.documents USING gin (metadata jsonb_path_ops);
+
+CREATE INDEX documents_shard ON embedding_assets.documents USING btree (collection_id, shard, document_key);
+
+CREATE INDEX failed_attempts_document ON embedding_assets.failed_attempts USING btree (collection_id, document_key, id);
+
+CREATE INDEX failed_documents_due ON embedding_assets.failed_documents USING btree (next_retry_at) WHERE (status = 'retrying'::text);
+
+CREATE INDEX failed_documents_open ON embedding_assets.failed_documents USING btree (collection_id, status) WHERE (status <> 'resolved'::text);
+
+CREATE INDEX forecasts_made ON embedding_assets.forecasts USING btree (resource, made_at DESC);
+
+CREATE INDEX obligations_to_count ON embedding_assets.obligations USING btree (deadline) WHERE (NOT counted);
+
+CREATE INDEX vector_garbage_since ON embedding_assets.vector_garbage USING btree (since);
+
+CREATE INDEX work_arrivals_collection ON embedding_assets.work_arrivals USING btree (collection_id, id);
+
+CREATE INDEX work_items_ready ON embedding_assets.work_items USING btree (collection_id, shard, lane, available_at);
+
+ALTER TABLE ONLY embedding_assets.budgets
+    ADD CONSTRAINT budgets_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.chunks
+    ADD CONSTRAINT chunks_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.chunks
+    ADD CONSTRAINT chunks_model_id_fkey FOREIGN KEY (model_id) REFERENCES embedding_assets.models(id);
+
+ALTER TABLE ONLY embedding_assets.collections
+    ADD CONSTRAINT collections_active_model_id_fkey FOREIGN KEY (active_model_id) REFERENCES embedding_assets.models(id);
+
+ALTER TABLE ONLY embedding_assets.collections
+    ADD CONSTRAINT collections_building_model_id_fkey FOREIGN KEY (building_model_id) REFERENCES embedding_assets.models(id);
+
+ALTER TABLE ONLY embedding_assets.daily_stats
+    ADD CONSTRAINT daily_stats_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.documents
+    ADD CONSTRAINT documents_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.failed_attempts
+    ADD CONSTRAINT failed_attempts_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.failed_documents
+    ADD CONSTRAINT failed_documents_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.obligations
+    ADD CONSTRAINT obligations_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.publications
+    ADD CONSTRAINT publications_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.publications
+    ADD CONSTRAINT publications_model_id_fkey FOREIGN KEY (model_id) REFERENCES embedding_assets.models(id);
+
+ALTER TABLE ONLY embedding_assets.rate_limit_consumers
+    ADD CONSTRAINT rate_limit_consumers_limit_name_fkey FOREIGN KEY (limit_name) REFERENCES embedding_assets.rate_limits(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.shard_leases
+    ADD CONSTRAINT shard_leases_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.source_listings
+    ADD CONSTRAINT source_listings_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.vector_garbage
+    ADD CONSTRAINT vector_garbage_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.vector_garbage
+    ADD CONSTRAINT vector_garbage_model_id_fkey FOREIGN KEY (model_id) REFERENCES embedding_assets.models(id);
+
+ALTER TABLE ONLY embedding_assets.work_arrivals
+    ADD CONSTRAINT work_arrivals_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY embedding_assets.work_items
+    ADD CONSTRAINT work_items_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
