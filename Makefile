@@ -21,7 +21,7 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: $(READY) ## embed Python's documentation, or CORPUS=folder, and search it
 	@EMBEDDING_ASSETS_DATABASE_URL=embedded $(BIN)/embedding-assets demo $(if $(CORPUS),--corpus "$(CORPUS)")
 
-up: $(READY) ## start Dagster and the metrics exporter on this machine
+up: $(READY) ## start Dagster's web page and daemon on this machine
 	@$(DATABASE) $(BIN)/embedding-assets up
 
 down: $(READY) ## stop what up and demo started
@@ -36,7 +36,7 @@ check: $(READY) ## the gates: format, lint, types, import contracts
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-bench: $(READY) ## measure throughput against a simulated provider
+bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 	$(BIN)/python -m bench
 
 schema: $(READY) ## write the generated pages anew

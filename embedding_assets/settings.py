@@ -86,7 +86,7 @@ class Settings(BaseModel):
     request_timeout_seconds: float = _number(60, "seconds", 1, 600, "How long one request to the provider may take.")
 
     lease_seconds: float = _number(
-        120,
+        60,
         "seconds",
         1,
         _HOUR,

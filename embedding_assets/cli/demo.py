@@ -3,6 +3,7 @@
 Each step says what it did in one line. A second demo finds nothing to do and says so, without starting Dagster or a model.
 """
 
+import asyncio
 import re
 import secrets
 import time
@@ -46,19 +47,23 @@ def demo(
         typer.Option(help="A folder of text files; without it: Python's documentation.", exists=True, file_okay=False),
     ] = None,
 ) -> None:
-    """Show everything at once: read a corpus, embed it in Dagster, search it. Again: finds that nothing changed."""
+    """Read a corpus, embed it in Dagster, search it.
+
+    A second demo finds that nothing changed. Another corpus gets a collection of its own.
+    """
     started = time.monotonic()
     settings = current_settings()
     settings = settings.model_copy(update={"collections_file": settings.home / DEMO_FILE})
     dagster_url = _database(settings)
     name = _collection(settings, corpus)
-    found, queued = run_async(lambda: _poll(settings, name))
+    found = run_async(lambda: _poll(settings, name))
     _step("Source", sync_line(found))
     if found.withheld:
         warn(
             f"{counted(found.withheld, 'deletion')} withheld: so many at once look like a broken mount. "
             f"If they are meant: {command(f'sync {name} --confirm-deletions')}"
         )
+    queued = run_async(lambda: _queued_for_us(settings, name))
     if queued:
         summary = _run(settings, name, queued, dagster_url)
         _print_summary(summary)
@@ -113,8 +118,8 @@ async def _require_own(settings: "Settings", name: str, source: dict[str, object
         )
 
 
-async def _poll(settings: "Settings", name: str) -> "tuple[SyncOutcome, int]":
-    """Poll the source; what it found, and how many documents wait in the queue now."""
+async def _poll(settings: "Settings", name: str) -> "SyncOutcome":
+    """Poll the source; what it found."""
     from embedding_assets.pipeline.sync import sync_source  # noqa: PLC0415 - as above
     from embedding_assets.pipeline.tracking import requeue_due  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
@@ -122,7 +127,27 @@ async def _poll(settings: "Settings", name: str) -> "tuple[SyncOutcome, int]":
     async with open_workbench(settings, name, run_id=run_name()) as bench:
         found = await sync_source(bench)
         await requeue_due(bench)
-        return found, await _queued(bench.db, name)
+        return found
+
+
+async def _queued_for_us(settings: "Settings", name: str) -> int:
+    """Documents that wait, once no other run works them: one that was killed keeps its shards until its lease ends."""
+    from embedding_assets.runtime import open_database  # noqa: PLC0415 - as above
+    from embedding_assets.store import collections, work_queue  # noqa: PLC0415 - as above
+
+    said = False
+    async with open_database(settings) as db:
+        while True:
+            async with db.transaction() as tx:
+                applied = await collections.find(tx, name)
+                held = await work_queue.shards_held_for(tx, applied.id) if applied else 0.0
+            queued = await _queued(db, name)
+            if not queued or not held:
+                return queued
+            if not said:
+                _step("Waiting", f"another run has these documents; one that was killed keeps them {held:.0f} s more")
+            said = True
+            await asyncio.sleep(min(held, 1.0))
 
 
 async def _queued(db: "Database", name: str) -> int:

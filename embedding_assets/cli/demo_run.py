@@ -26,6 +26,8 @@ _LOOK_SECONDS = 0.5
 # A run told to stop gives its claims back first.
 _STOP_SECONDS = 30.0
 _LAST_LINES = 15
+# A killed demo keeps its documents this long; shorter than the default because somebody is looking.
+_LEASE, _LEASE_SECONDS = "EMBEDDING_ASSETS_LEASE_SECONDS", "15"
 
 
 class RunFailed(EmbeddingAssetsError):
@@ -115,7 +117,7 @@ def _start(argv: Sequence[str], home: DagsterHome, log_path: Path) -> "subproces
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=dict(home.environment),
+            env={_LEASE: _LEASE_SECONDS, **home.environment},
             start_new_session=True,
         )
 

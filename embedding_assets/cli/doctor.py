@@ -47,7 +47,10 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check everything a run needs; exit code 1 when something fails. Embeds one sentence with each model."""
+    """Check everything a run needs, and say what to do.
+
+    Really embeds one sentence with each model. Exit code 1: something fails.
+    """
     settings = current_settings()
     findings: list[Finding] = []
 

@@ -44,7 +44,10 @@ def sync(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Poll sources and queue what changed; deletes nothing by itself. Exit code 3: deletions were withheld."""
+    """Poll sources and queue what changed.
+
+    Deletes nothing by itself. Exit code 3: deletions were withheld.
+    """
     from embedding_assets.runtime import collections_file  # noqa: PLC0415 - as above
 
     settings = current_settings()
@@ -72,7 +75,10 @@ def run(
     sync_first: Annotated[bool, typer.Option("--sync/--no-sync", help="Poll the source before.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Process the queue of a collection in this process, without Dagster."""
+    """Process a collection's queue here, without Dagster.
+
+    A failed document is reported and tried again later. Exit code 1: nothing could go on, everything is back in the queue.
+    """
     from embedding_assets.pipeline.run_stages import StageOptions  # noqa: PLC0415 - as above
 
     options = StageOptions(retrack=force, force=force, max_documents=max_documents)

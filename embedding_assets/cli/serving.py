@@ -36,7 +36,10 @@ def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web page.")] = 3000,
     host: Annotated[str, typer.Option(help="Address of the web page; it has no login.")] = "127.0.0.1",
 ) -> None:
-    """Start Dagster's web page and its daemon in the background; ends when both work."""
+    """Start Dagster in the background: web page and daemon.
+
+    Ends when both work; a second `up` says where they are.
+    """
     from embedding_assets.runtime import collections_file, database_urls  # noqa: PLC0415 - imports wait for their command
 
     settings = current_settings()
@@ -64,7 +67,7 @@ def up(
 
 @examples("embedding-assets down")
 def down() -> None:
-    """Stop Dagster's programs started by `up`, then the embedded PostgreSQL."""
+    """Stop what `up` started, and the embedded PostgreSQL."""
     from embedding_assets.local import stop_embedded  # noqa: PLC0415 - as above
     from embedding_assets.settings import EMBEDDED  # noqa: PLC0415 - as above
 

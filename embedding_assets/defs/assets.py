@@ -1,6 +1,5 @@
 """The multi-asset of a collection: raw_documents → chunks → embeddings, streamed in one step, each selectable."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -9,6 +8,7 @@ from pydantic import Field
 
 from embedding_assets.collections_file import CollectionEntry
 from embedding_assets.defs.checks import refusal_check, refusal_check_spec
+from embedding_assets.defs.interruption import run_interruptibly
 from embedding_assets.defs.names import asset_key, embed_documents_step, valid_owners
 from embedding_assets.defs.partitions import SHARD_PARTITIONS, shards_of
 from embedding_assets.defs.recording import outcome_events, summary
@@ -88,7 +88,9 @@ def build_document_assets(collection: str, entry: CollectionEntry, *, freshness_
         stages = [DocumentStage(key.path[-1]) for key in context.selected_asset_keys]
         shards = shards_of(context.partition_keys)
         with clear_failures():
-            outcome = asyncio.run(_run(workbenches, collection, context.run.run_id, stages, shards, config.options()))
+            outcome = run_interruptibly(
+                _run(workbenches, collection, context.run.run_id, stages, shards, config.options())
+            )
         context.log.info(summary(outcome))
         for event in outcome_events(collection, stages, outcome, by_hand=config.retrack):
             context.log_event(event)

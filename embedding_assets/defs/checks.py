@@ -81,7 +81,7 @@ STORED_CHECKS = (
         DocumentStage.RAW_DOCUMENTS,
         _WARN,
         lambda problems: problems.escalated,
-        "No failed document waits for a person: `embedding-assets failures` lists them.",
+        "No failed document waits for a person: `embedding-assets status` counts them.",
     ),
 )
 

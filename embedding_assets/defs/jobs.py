@@ -3,7 +3,6 @@
 All run in one process: a step has nothing to do beside another, and a process costs seconds of imports.
 """
 
-import asyncio
 from collections.abc import Mapping
 
 import dagster as dg
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from embedding_assets.defs import names
 from embedding_assets.defs.checks import refusal_check_key, stored_check_keys
+from embedding_assets.defs.interruption import run_interruptibly
 from embedding_assets.defs.resources import Workbenches, clear_failures
 from embedding_assets.pipeline.run_stages import DocumentStage
 from embedding_assets.pipeline.sync import SyncOutcome, sync_source
@@ -60,7 +60,7 @@ def _sync_job(collection: str, time_limit: Mapping[str, str]) -> dg.JobDefinitio
         context: dg.OpExecutionContext, config: SyncSourcesConfig, workbenches: dg.ResourceParam[Workbenches]
     ) -> None:
         with clear_failures():
-            outcome = asyncio.run(_sync(workbenches, collection, context.run_id, config.confirm_deletions))
+            outcome = run_interruptibly(_sync(workbenches, collection, context.run_id, config.confirm_deletions))
         context.log.info(_sync_summary(outcome))
         context.add_output_metadata(_sync_numbers(outcome))
 
@@ -81,7 +81,7 @@ def _reprocess_job(collection: str, time_limit: Mapping[str, str]) -> dg.JobDefi
     @dg.op(name=f"{collection}__requeue_due")
     def requeue_due_documents(context: dg.OpExecutionContext, workbenches: dg.ResourceParam[Workbenches]) -> None:
         with clear_failures():
-            queued = asyncio.run(_requeue(workbenches, collection, context.run_id))
+            queued = run_interruptibly(_requeue(workbenches, collection, context.run_id))
         context.log.info("%d failed documents are back in the queue", queued)
         context.add_output_metadata({"queued": queued})
 

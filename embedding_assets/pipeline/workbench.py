@@ -38,7 +38,7 @@ class Pace:
     too. A run claims nothing new after `max_run_seconds`.
     """
 
-    lease_seconds: float = 120.0
+    lease_seconds: float = 60.0
     max_claim_seconds: float = 600.0
     max_run_seconds: float = 1800.0
     claim_documents: int = 200
