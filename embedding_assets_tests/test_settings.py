@@ -32,7 +32,7 @@ def test_the_database_url_alone_is_enough() -> None:
     assert settings.home == Path(".embedding-assets")
     assert settings.collections_file == Path("collections.toml")
     assert settings.retry_ladder_seconds == LADDER_SECONDS
-    assert (settings.lease_seconds, settings.max_claim_seconds, settings.max_run_seconds) == (120, 600, 1800)
+    assert (settings.lease_seconds, settings.max_claim_seconds, settings.max_run_seconds) == (60, 600, 1800)
 
 
 def test_an_unset_database_url_is_an_error_that_names_it_and_both_ways_out() -> None:
@@ -81,7 +81,7 @@ def test_values_are_read_in_their_units() -> None:
         ("pool_size", "1", "2 to 100 connections"),
         ("pool_size", "8.5", "2 to 100 connections"),
         ("claim_documents", "1000000", "1 to 10,000 documents"),
-        ("max_claim_seconds", "60", "120 seconds or more, which is EMBEDDING_ASSETS_LEASE_SECONDS"),
+        ("max_claim_seconds", "59", "60 seconds or more, which is EMBEDDING_ASSETS_LEASE_SECONDS"),
         ("retry_ladder_seconds", "300,60", "seconds above 0, separated by commas, none shorter than the one before"),
         ("retry_ladder_seconds", "300,,600", "seconds above 0, separated by commas, none shorter than the one before"),
         ("retry_ladder_seconds", "inf", "seconds above 0, separated by commas, none shorter than the one before"),

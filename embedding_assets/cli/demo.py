@@ -67,7 +67,8 @@ def demo(
     if queued:
         summary = _run(settings, name, queued, dagster_url)
         _print_summary(summary)
-        _ask(settings, name)
+        if summary.documents:
+            _ask(settings, name)
     else:
         _print_idle(found.difference.listed, corpus)
     _say_failures(settings, name)
@@ -162,7 +163,7 @@ def _run(settings: "Settings", name: str, queued: int, dagster_url: str) -> RunS
 
     home = prepare_dagster_home(settings, dagster_url)
     token = secrets.token_hex(8)
-    _step("Run", f"Dagster job {demo_run.job_of(name)}, partitions 00 to 15, {counted(queued, 'document')} to embed")
+    _step("Run", f"Dagster job {demo_run.job_of(name)}, partitions 00 to 15, {counted(queued, 'document')} to look at")
     with progress("documents") as shown:
         run_async(lambda: _execute(settings, home, name, token, shown))
     return demo_run.summarise(recorded_numbers(dagster_url, tag=demo_run.RUN_TAG, value=token))
@@ -181,6 +182,8 @@ def _print_summary(summary: RunSummary) -> None:
     row = (*(f"{count:,}" for count in counts), f"{summary.seconds:.1f}", f"{summary.documents_per_second:,.0f}")
     out().print()
     out().print(table(dict.fromkeys(headings, "right"), [row]))
+    if summary.unchanged or summary.deleted:
+        out().print(f"and {summary.unchanged:,} unchanged, which cost no request; {summary.deleted:,} deleted")
 
 
 def _print_idle(listed: int, corpus: Path | None) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from embedding_assets.cli.dagster_home import DagsterHome
 from embedding_assets.cli.progress import Progress
-from embedding_assets.cli.rendering import visible
+from embedding_assets.cli.rendering import note, visible
 from embedding_assets.domain.documents import SHARDS, shard_name
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
@@ -31,7 +31,7 @@ _LEASE, _LEASE_SECONDS = "EMBEDDING_ASSETS_LEASE_SECONDS", "15"
 
 
 class RunFailed(EmbeddingAssetsError):
-    """The Dagster run did not succeed; the message has the end of its log."""
+    """The Dagster run did not succeed; the message names its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class RunSummary:
     """What the run recorded in Dagster. `embedded` chunks were sent to the model, `reused` had their vector already."""
 
     documents: int
+    unchanged: int
+    deleted: int
     failed: int
     chunks: int
     embedded: int
@@ -78,7 +80,9 @@ async def execute(
     finally:
         _end(process)
     if process.returncode != 0:
-        raise RunFailed(f"the Dagster run failed; the end of {log_path}:\n{_tail(log_path)}")
+        for line in _last_lines(log_path):
+            note(visible(line))
+        raise RunFailed(f"the Dagster run failed; above is the end of {log_path}")
 
 
 def summarise(recorded: "Sequence[RecordedNumbers]") -> RunSummary:
@@ -91,6 +95,8 @@ def summarise(recorded: "Sequence[RecordedNumbers]") -> RunSummary:
     seconds = max((one.numbers.get("run_seconds", 0.0) for one in recorded), default=0.0)
     return RunSummary(
         documents=sums["raw_documents", "documents"],
+        unchanged=sums["raw_documents", "unchanged"],
+        deleted=sums["raw_documents", "deleted"],
         failed=sums["raw_documents", "failed"],
         chunks=sums["chunks", "chunks"],
         embedded=sums["embeddings", "embedded"],
@@ -145,6 +151,5 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
             process.wait()
 
 
-def _tail(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(visible(line) for line in lines[-_LAST_LINES:])
+def _last_lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]

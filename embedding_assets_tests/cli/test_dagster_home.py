@@ -54,12 +54,14 @@ def test_the_demo_names_job_and_step_as_the_code_location_does() -> None:
 
 def test_a_summary_adds_shards_up_and_takes_the_runs_seconds_once() -> None:
     recorded = [
-        RecordedNumbers("docs/raw_documents", {"documents": 3.0, "failed": 1.0, "run_seconds": 2.5}),
+        RecordedNumbers("docs/raw_documents", {"documents": 3.0, "unchanged": 3.0, "failed": 1.0, "run_seconds": 2.5}),
         RecordedNumbers("docs/chunks", {"chunks": 10.0, "reused": 4.0, "run_seconds": 2.5}),
         RecordedNumbers("docs/embeddings", {"embedded": 6.0, "documents": 3.0, "run_seconds": 2.5}),
         RecordedNumbers("docs/raw_documents", {"documents": 2.0, "failed": 0.0, "run_seconds": 2.5}),
     ]
     summary = summarise(recorded)
-    assert summary == RunSummary(documents=5, failed=1, chunks=10, embedded=6, reused=4, seconds=2.5)
+    assert summary == RunSummary(
+        documents=5, unchanged=3, deleted=0, failed=1, chunks=10, embedded=6, reused=4, seconds=2.5
+    )
     assert summary.documents_per_second == 2.0
-    assert summarise([]) == RunSummary(0, 0, 0, 0, 0, 0.0)
+    assert summarise([]) == RunSummary(0, 0, 0, 0, 0, 0, 0, 0.0)

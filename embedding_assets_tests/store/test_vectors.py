@@ -164,7 +164,8 @@ async def test_a_published_input_without_a_usable_vector_is_found_and_a_zero_one
             ("zero", "Title", 4),
             ("missing", "Title", 7),
         }
-        await vectors.delete_zero_vectors(tx, docs.table, [one.input_hash for one in found])
+        named = [input_hash(text) for text in ("good", "zero", "missing")]
+        await vectors.delete_zero_vectors(tx, docs.table, named)
         assert set(await _stored(tx, docs)) == {input_hash("good"), input_hash("unpublished")}
 
 

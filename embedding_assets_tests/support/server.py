@@ -17,12 +17,14 @@ from typing_extensions import LiteralString
 from embedding_assets.local import start_embedded, stop_embedded
 from embedding_assets.store import migrations
 
-# Nothing here has to survive a power cut, and no background worker may visit the template or change a plan.
+# Nothing here has to survive a power cut, no background worker may visit the template or change a plan, and a test of which one
+# transaction waits for another of its own fails instead of hanging.
 _SETTINGS: dict[LiteralString, LiteralString] = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
+    "lock_timeout": "20s",
 }
 _MEMORY_NEEDED = 2 << 30
 _TEMPLATE = "embedding_assets"
