@@ -3,7 +3,6 @@
 Each step says what it did in one line. A second demo finds nothing to do and says so, without starting Dagster or a model.
 """
 
-import asyncio
 import re
 import secrets
 import time
@@ -15,6 +14,7 @@ import typer
 from embedding_assets.cli import demo_run
 from embedding_assets.cli.dagster_home import DagsterHome, prepare_dagster_home
 from embedding_assets.cli.demo_file import STDLIB, add_corpus, file_of
+from embedding_assets.cli.demo_queue import poll, queued_documents, queued_for_us
 from embedding_assets.cli.demo_run import RunSummary
 from embedding_assets.cli.examples import examples
 from embedding_assets.cli.processing import sync_line
@@ -22,16 +22,14 @@ from embedding_assets.cli.progress import Progress, progress
 from embedding_assets.cli.rendering import counted, err, one_line, out, table, visible, warn
 from embedding_assets.cli.searching import find, print_result
 from embedding_assets.cli.serving import running_url, started_before
-from embedding_assets.cli.session import DEMO_FILE, command, current_settings, run_async, run_name
+from embedding_assets.cli.session import DEMO_FILE, command, current_settings, run_async
 from embedding_assets.cli.standing import gather
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embedding_assets.pipeline.sync import SyncOutcome
     from embedding_assets.settings import Settings
-    from embedding_assets.store.database import Database
 
 _QUESTIONS = ("parse command line arguments", "compress a file", "schedule a coroutine to run later")
 
@@ -56,14 +54,14 @@ def demo(
     settings = settings.model_copy(update={"collections_file": settings.home / DEMO_FILE})
     dagster_url = _database(settings)
     name = _collection(settings, corpus)
-    found = run_async(lambda: _poll(settings, name))
+    found = run_async(lambda: poll(settings, name))
     _step("Source", sync_line(found))
     if found.withheld:
         warn(
             f"{counted(found.withheld, 'deletion')} withheld: so many at once look like a broken mount. "
             f"If they are meant: {command(f'sync {name} --confirm-deletions')}"
         )
-    queued = run_async(lambda: _queued_for_us(settings, name))
+    queued = run_async(lambda: queued_for_us(settings, name, _say_waiting))
     if queued:
         summary = _run(settings, name, queued, dagster_url)
         _print_summary(summary)
@@ -119,45 +117,6 @@ async def _require_own(settings: "Settings", name: str, source: dict[str, object
         )
 
 
-async def _poll(settings: "Settings", name: str) -> "SyncOutcome":
-    """Poll the source; what it found."""
-    from embedding_assets.pipeline.sync import sync_source  # noqa: PLC0415 - as above
-    from embedding_assets.pipeline.tracking import requeue_due  # noqa: PLC0415 - as above
-    from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
-
-    async with open_workbench(settings, name, run_id=run_name()) as bench:
-        found = await sync_source(bench)
-        await requeue_due(bench)
-        return found
-
-
-async def _queued_for_us(settings: "Settings", name: str) -> int:
-    """Documents that wait, once no other run works them: one that was killed keeps its shards until its lease ends."""
-    from embedding_assets.runtime import open_database  # noqa: PLC0415 - as above
-    from embedding_assets.store import collections, work_queue  # noqa: PLC0415 - as above
-
-    said = False
-    async with open_database(settings) as db:
-        while True:
-            async with db.transaction() as tx:
-                applied = await collections.find(tx, name)
-                held = await work_queue.shards_held_for(tx, applied.id) if applied else 0.0
-            queued = await _queued(db, name)
-            if not queued or not held:
-                return queued
-            if not said:
-                _step("Waiting", f"another run has these documents; one that was killed keeps them {held:.0f} s more")
-            said = True
-            await asyncio.sleep(min(held, 1.0))
-
-
-async def _queued(db: "Database", name: str) -> int:
-    from embedding_assets.store import work_queue  # noqa: PLC0415 - as above
-
-    async with db.transaction() as tx:
-        return sum(depth.documents for depth in await work_queue.queue_depth(tx) if depth.collection == name)
-
-
 def _run(settings: "Settings", name: str, queued: int, dagster_url: str) -> RunSummary:
     from embedding_assets.store.dagster_storage import recorded_numbers  # noqa: PLC0415 - as above
 
@@ -173,7 +132,11 @@ async def _execute(settings: "Settings", home: DagsterHome, name: str, token: st
     from embedding_assets.runtime import open_database  # noqa: PLC0415 - as above
 
     async with open_database(settings) as db:
-        await demo_run.execute(home, name, token, lambda: _queued(db, name), shown)
+        await demo_run.execute(home, name, token, lambda: queued_documents(db, name), shown)
+
+
+def _say_waiting(seconds: float) -> None:
+    _step("Waiting", f"another run has these documents; one that was killed keeps them {seconds:.0f} s more")
 
 
 def _print_summary(summary: RunSummary) -> None:
