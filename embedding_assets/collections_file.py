@@ -154,6 +154,16 @@ class LimitEntry(_Table):
     min_per_minute: int = Field(default=0, ge=0)
     consumer: str = Field(default="embedding-assets", min_length=1)
 
+    def bounded(self, caps: PackingCaps) -> PackingCaps:
+        """These caps, lowered to what could ever pass this limit in one request: its ceiling for a minute."""
+        inputs, tokens = (
+            int(self.share * capacity) if capacity else None
+            for capacity in (self.inputs_per_minute, self.tokens_per_minute)
+        )
+        return PackingCaps(
+            min(caps.max_inputs, inputs or caps.max_inputs), min(caps.max_tokens, tokens or caps.max_tokens)
+        )
+
     @model_validator(mode="after")
     def _limits_something(self) -> Self:
         if not (self.requests_per_minute or self.inputs_per_minute or self.tokens_per_minute):
@@ -167,6 +177,11 @@ class CollectionsFile(_Table):
 
     collections: dict[CollectionName, CollectionEntry] = Field(min_length=1)
     limits: dict[LimitName, LimitEntry] = {}
+
+    def packing_caps(self, name: str) -> PackingCaps:
+        """The most one request of this collection may hold: its model's caps, within its limit."""
+        entry = self.collections[name]
+        return self.limits[entry.limit].bounded(entry.packing_caps()) if entry.limit else entry.packing_caps()
 
     @model_validator(mode="after")
     def _limits_exist(self) -> Self:

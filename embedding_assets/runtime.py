@@ -11,13 +11,14 @@ from pathlib import Path
 from embedding_assets.collections_file import CollectionEntry, CollectionsFile, load_collections_file
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.local import start_embedded
-from embedding_assets.pipeline.workbench import Pace, Target, Workbench
+from embedding_assets.pipeline.workbench import LimitName, Pace, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
 from embedding_assets.providers.sources.registry import build_source
 from embedding_assets.settings import Settings
-from embedding_assets.store import collections, migrations
+from embedding_assets.store import collections, migrations, rate_limiter
 from embedding_assets.store.collections import AppliedCollection, CollectionSettings
 from embedding_assets.store.database import Database
+from embedding_assets.store.rate_limiter import LimitSettings
 from embedding_assets.store.vector_index import IndexOptions
 
 EMBEDDED = "embedded"
@@ -82,6 +83,8 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
         NotApplied: a collection with published documents would change its model in place.
     """
     async with open_database(settings) as db, db.transaction() as tx:
+        for name, limit in file.limits.items():
+            await rate_limiter.apply(tx, LimitSettings(name=name, **limit.model_dump()))
         for name, entry in file.collections.items():
             applied = await collections.find(tx, name)
             model = entry.embedding_model()
@@ -118,7 +121,7 @@ async def open_workbench(
             extra=entry.model.extra,
         )
         try:
-            yield Workbench(db, build_source(entry.source), embedder, _target(applied, entry), run_id, _pace(settings))
+            yield Workbench(db, build_source(entry.source), embedder, _target(file, applied), run_id, _pace(settings))
         finally:
             await embedder.aclose()
 
@@ -171,15 +174,18 @@ def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> Colle
     )
 
 
-def _target(applied: AppliedCollection, entry: CollectionEntry) -> Target:
+def _target(file: CollectionsFile, applied: AppliedCollection) -> Target:
+    entry = file.collections[applied.name]
+    limit = LimitName(entry.limit, file.limits[entry.limit].consumer) if entry.limit else None
     return Target(
         name=applied.name,
         collection_id=applied.id,
         model_id=applied.model_id,
         model=applied.model,
         chunking=entry.chunking_strategy(),
-        caps=entry.packing_caps(),
+        caps=file.packing_caps(applied.name),
         index=IndexOptions(entry.model.index.m, entry.model.index.ef_construction),
+        limit=limit,
     )
 
 

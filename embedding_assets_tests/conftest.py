@@ -27,17 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
         # Told to terminate (a time-out of CI), pytest ends as by Ctrl-C and stops the server.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         given = tempfile.mkdtemp(prefix="embedding-assets-", dir=quick_folder())
+        # Not pytest_unconfigure: nobody calls it when another plugin's raises, as the reporter's does on a closed pipe.
+        config.add_cleanup(lambda: stop_server(Path(given)))
     config.stash[_HOME] = Path(given)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     node.workerinput["postgres_home"] = str(node.config.stash[_HOME])
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        stop_server(config.stash[_HOME])
 
 
 @pytest.fixture(scope="session")

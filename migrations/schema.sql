@@ -41,6 +41,16 @@ BEGIN
     $q$, embeddings, distance_operator, query, condition, k);
 END $_$;
 
+CREATE PROCEDURE embedding_assets.reserve(IN limit_name text, IN consumer text, IN lane embedding_assets.lane, IN requests integer, IN inputs integer, IN tokens integer, INOUT wait_seconds double precision)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- A crash may forget the last half second; the last use of all is remembered apart, and the minute counts as full then.
+    PERFORM set_config('synchronous_commit', 'off', true);
+    wait_seconds := embedding_assets.take_from_limit(limit_name, consumer, lane, requests, inputs, tokens);
+    COMMIT;
+END $$;
+
 CREATE FUNCTION embedding_assets.search(collection text, query_vector public.vector, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, exact_below integer DEFAULT 10000) RETURNS TABLE(score double precision, document_key text, version bigint, ordinal integer, content text, start_char integer, end_char integer, title text, uri text, metadata jsonb, locations jsonb)
     LANGUAGE plpgsql STABLE
     AS $_$
@@ -116,9 +126,106 @@ CREATE FUNCTION embedding_assets.searchable_where(collection_id integer, model_i
     LANGUAGE sql IMMUTABLE
     RETURN (format('s.collection_id = %s AND s.model_id = %s'::text, collection_id, model_id) || CASE WHEN (filter = '{}'::jsonb) THEN ''::text ELSE format(' AND s.metadata @> %L::jsonb'::text, filter) END);
 
+CREATE FUNCTION embedding_assets.seconds_until_free(limit_name text, consumer text, lane embedding_assets.lane, resource text, asked bigint, most bigint, held_seconds double precision, moment double precision) RETURNS double precision
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(max(counted.slot + 1) / 10.0 + held_seconds - moment, 0)
+    FROM (
+        SELECT s.slot, sum(CASE resource WHEN 'requests' THEN s.requests WHEN 'inputs' THEN s.inputs ELSE s.tokens END)
+                           OVER (ORDER BY s.slot DESC) AS since
+        FROM embedding_assets.rate_limit_slots AS s
+        WHERE s.limit_name = seconds_until_free.limit_name
+          AND s.slot >= floor((moment - held_seconds) * 10)
+          AND (seconds_until_free.consumer IS NULL OR s.consumer = seconds_until_free.consumer)
+          AND (seconds_until_free.lane IS NULL OR s.lane = seconds_until_free.lane)
+    ) AS counted
+    WHERE counted.since + asked > most
+$$;
+
 CREATE FUNCTION embedding_assets.shard_of(document_key text) RETURNS smallint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN ((get_byte(decode(md5(document_key), 'hex'::text), 3) % 16))::smallint;
+
+CREATE FUNCTION embedding_assets.take_from_limit(limit_name text, consumer text, lane embedding_assets.lane, requests integer, inputs integer, tokens integer) RETURNS double precision
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+    l rate_limits;
+    c rate_limit_consumers;
+    r record;
+    moment double precision;
+    held double precision;
+    wait double precision := 0;
+    ceiling bigint;
+    by_ceiling double precision;
+BEGIN
+    SELECT * INTO l FROM rate_limits AS x WHERE x.name = limit_name FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no rate limit %', quote_literal(limit_name) USING ERRCODE = 'no_data_found';
+    END IF;
+    SELECT * INTO c FROM rate_limit_consumers AS x WHERE x.limit_name = l.name AND x.consumer = take_from_limit.consumer;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'rate limit % has no consumer %', quote_literal(l.name), quote_literal(consumer)
+            USING ERRCODE = 'no_data_found';
+    END IF;
+    moment := extract(epoch FROM clock_timestamp());
+    -- A use is held for its minute and the margin: the request may reach the provider that much later than this.
+    held := 60 + l.skew_margin;
+    IF extract(epoch FROM l.blocked_until) > moment THEN
+        RETURN extract(epoch FROM l.blocked_until) - moment;
+    END IF;
+    -- A crash empties the unlogged slots: then the minute that was in use counts as full.
+    IF l.last_used_at < pg_postmaster_start_time() AND extract(epoch FROM l.last_used_at) + held > moment
+       AND NOT EXISTS (SELECT FROM rate_limit_slots AS s WHERE s.limit_name = l.name) THEN
+        RETURN extract(epoch FROM l.last_used_at) + held - moment;
+    END IF;
+
+    FOR r IN
+        SELECT * FROM (VALUES ('requests', l.requests_per_minute, requests), ('inputs', l.inputs_per_minute, inputs),
+                              ('tokens', l.tokens_per_minute, tokens)) AS v (resource, capacity, asked)
+        WHERE capacity IS NOT NULL AND asked > 0
+    LOOP
+        ceiling := floor(c.share * r.capacity);
+        IF r.asked > ceiling THEN
+            RAISE EXCEPTION '% % in one request can never pass: the ceiling of consumer % is % per minute', r.asked, r.resource,
+                quote_literal(consumer), ceiling USING ERRCODE = 'data_exception';
+        END IF;
+        wait := greatest(wait, seconds_until_free(l.name, NULL, NULL, r.resource, r.asked, r.capacity, held, moment));
+        by_ceiling := seconds_until_free(
+            l.name, CASE l.ceiling_on WHEN 'own' THEN consumer END, NULL, r.resource, r.asked, ceiling, held, moment);
+        IF l.ceiling_on = 'total' AND by_ceiling > 0 AND r.asked <= c.min_per_minute THEN
+            by_ceiling := least(by_ceiling, seconds_until_free(
+                l.name, consumer, NULL, r.resource, r.asked, c.min_per_minute, held, moment));
+        END IF;
+        wait := greatest(wait, by_ceiling);
+        IF lane = 'backfill' THEN
+            -- Paced: at most two seconds' worth of the ceiling in any second, or one request where that is larger.
+            wait := greatest(wait, seconds_until_free(l.name, consumer, 'backfill', r.resource, r.asked,
+                greatest(2 * ceiling / 60, r.asked), 1, moment));
+            -- And a fifth of the ceiling is left to live work while there is any.
+            IF c.last_live_at > clock_timestamp() - interval '10 minutes' THEN
+                wait := greatest(wait, seconds_until_free(l.name, consumer, 'backfill', r.resource, r.asked,
+                    greatest(ceiling * 4 / 5, r.asked), held, moment));
+            END IF;
+        END IF;
+    END LOOP;
+    IF wait > 0 THEN
+        RETURN wait;
+    END IF;
+
+    DELETE FROM rate_limit_slots AS s WHERE s.limit_name = l.name AND s.slot < floor((moment - held) * 10);
+    INSERT INTO rate_limit_slots AS s VALUES (l.name, floor(moment * 10)::bigint, consumer, lane, requests, inputs, tokens)
+    ON CONFLICT ON CONSTRAINT rate_limit_slots_pkey DO UPDATE SET
+        requests = s.requests + excluded.requests, inputs = s.inputs + excluded.inputs, tokens = s.tokens + excluded.tokens;
+    UPDATE rate_limits AS x SET last_used_at = clock_timestamp() WHERE x.name = l.name;
+    IF lane = 'live' THEN
+        UPDATE rate_limit_consumers AS x SET last_live_at = clock_timestamp()
+        WHERE x.limit_name = l.name AND x.consumer = c.consumer;
+    END IF;
+    RETURN 0;
+END $$;
 
 CREATE TABLE embedding_assets.budgets (
     collection_id integer NOT NULL,
@@ -371,6 +478,7 @@ CREATE TABLE embedding_assets.rate_limit_consumers (
     consumer text NOT NULL,
     share double precision DEFAULT 1 NOT NULL,
     min_per_minute integer DEFAULT 0 NOT NULL,
+    last_live_at timestamp with time zone,
     CONSTRAINT rate_limit_consumers_min_per_minute_check CHECK ((min_per_minute >= 0)),
     CONSTRAINT rate_limit_consumers_share_check CHECK (((share > (0)::double precision) AND (share <= (1)::double precision)))
 );
@@ -394,7 +502,7 @@ CREATE TABLE embedding_assets.rate_limits (
     ceiling_on text DEFAULT 'own'::text NOT NULL,
     skew_margin double precision DEFAULT 0.3 NOT NULL,
     blocked_until timestamp with time zone,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_used_at timestamp with time zone,
     CONSTRAINT rate_limits_ceiling_on_check CHECK ((ceiling_on = ANY (ARRAY['own'::text, 'total'::text]))),
     CONSTRAINT rate_limits_check CHECK ((num_nonnulls(requests_per_minute, inputs_per_minute, tokens_per_minute) > 0)),
     CONSTRAINT rate_limits_inputs_per_minute_check CHECK ((inputs_per_minute > 0)),

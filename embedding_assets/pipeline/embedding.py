@@ -121,6 +121,7 @@ class EmbeddingStage:
 
     def _queue_inputs(self, pending: _Pending) -> list[list[Input]]:
         full: list[list[Input]] = []
+        lane = pending.prepared.item.lane
         for chunk in pending.prepared.chunks:
             if chunk.input_hash not in pending.waiting_for:
                 continue
@@ -130,7 +131,7 @@ class EmbeddingStage:
             others.append(pending)
             if len(others) == 1:
                 pending.sent += 1
-                batch = self._packer.add(Input(chunk.input_hash, chunk.input_text), chunk.tokens)
+                batch = self._packer.add(Input(chunk.input_hash, chunk.input_text, chunk.tokens, lane), chunk.tokens)
                 if batch:
                     full.append(batch)
         return full

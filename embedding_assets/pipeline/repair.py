@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from embedding_assets.domain.models import input_hash
+from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.requesting import Input, RequestCounts, Requester
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors
@@ -50,7 +51,10 @@ async def _embed(
     bench: Workbench, requester: Requester, missing: Sequence[MissingInput], outcome: RepairOutcome
 ) -> list[bytes]:
     """Hashes of inputs that got no vector."""
-    inputs = [Input(one.input_hash, bench.target.model.input_for(one.content, one.title)) for one in missing]
+    inputs = [
+        Input(one.input_hash, bench.target.model.input_for(one.content, one.title), one.tokens, Lane.BACKFILL)
+        for one in missing
+    ]
     # A title that changed without a new version of the chunk would make another input: its document must be processed.
     lost = [one.input_hash for one in inputs if input_hash(one.text) != one.input_hash]
     if lost:

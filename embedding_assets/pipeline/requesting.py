@@ -12,16 +12,20 @@ import anyio
 from embedding_assets.domain.backoff import short_wait
 from embedding_assets.domain.failures import ErrorType, FailureClass, ProviderError
 from embedding_assets.domain.ports import EmbeddingReply
+from embedding_assets.domain.work import Lane
+from embedding_assets.pipeline.limiting import SharedLimit
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A text to embed and the hash its vector is stored under."""
+    """A text to embed and the hash its vector is stored under; `tokens` is a high estimate."""
 
     input_hash: bytes
     text: str
+    tokens: int
+    lane: Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Requester:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._answers = 0
+        self._limit = SharedLimit(bench)
         self.counts = RequestCounts()
 
     async def embed(self, inputs: Sequence[Input]) -> list[InputResult]:
@@ -92,7 +97,9 @@ class Requester:
             except ProviderError as error:
                 self.counts.count_error(error.error_type)
                 if error.failure_class is FailureClass.THROTTLED:
-                    await self._wait(error.retry_after or short_wait(3, luck=random.random()), throttled=True)
+                    seconds = error.retry_after or short_wait(3, luck=random.random())
+                    await self._limit.block(seconds)
+                    await self._wait(seconds, throttled=True)
                     continue
                 tries += 1
                 may_pass = (
@@ -103,6 +110,9 @@ class Requester:
                 await self._wait(error.retry_after or short_wait(tries, luck=random.random()), throttled=False)
 
     async def _request(self, inputs: Sequence[Input]) -> EmbeddingReply:
+        lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
+        tokens = sum(one.tokens for one in inputs)
+        self.counts.throttled_seconds += await self._limit.reserve(lane, inputs=len(inputs), tokens=tokens)
         self.counts.requests += 1
         self.counts.inputs += len(inputs)
         reply = await self._bench.embedder.embed([one.text for one in inputs])

@@ -13,6 +13,14 @@ from embedding_assets.store.vectors import VectorTable
 
 
 @dataclass(frozen=True, slots=True)
+class LimitName:
+    """A shared limit and the name this pipeline draws on it by."""
+
+    name: str
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One collection, as settings and database agree on it."""
 
@@ -23,6 +31,7 @@ class Target:
     chunking: ChunkingStrategy
     caps: PackingCaps
     index: IndexOptions = field(default_factory=IndexOptions)
+    limit: LimitName | None = None
 
     @property
     def table(self) -> VectorTable:

@@ -53,6 +53,13 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def session(self) -> AsyncGenerator[Tx, None]:
+        """A pooled connection in autocommit, outside any transaction: for procedures that commit by themselves."""
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[Tx, None]:
         """A connection of its own, outside the pool and outside any transaction: for index builds and procedures."""
         with translated_errors():

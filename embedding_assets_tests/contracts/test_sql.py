@@ -18,10 +18,10 @@ from embedding_assets_tests.support.database import run
 from embedding_assets_tests.support.queue import ALL_SHARDS
 from embedding_assets_tests.support.server import fresh_database
 from embedding_assets_tests.support.sql_files import (
-    is_prepared,
     parameter_names,
     prepare,
     quoted_literals,
+    takes_parameters,
     with_tables,
 )
 from embedding_assets_tests.support.store_modules import StoreModule
@@ -52,7 +52,7 @@ def migrated(
             yield connection, docs
 
 
-@pytest.mark.parametrize("name", [name for name in _OURS if is_prepared(_QUERIES[name])])
+@pytest.mark.parametrize("name", [name for name in _OURS if takes_parameters(_QUERIES[name])])
 def test_postgresql_takes_the_query_with_as_many_parameters_as_are_named(
     migrated: tuple[Connection, MadeCollection], name: str
 ) -> None:
@@ -62,7 +62,7 @@ def test_postgresql_takes_the_query_with_as_many_parameters_as_are_named(
     assert (prepared.error, prepared.parameters) == ("", len(parameter_names(query)))
 
 
-@pytest.mark.parametrize("name", [name for name in _QUERIES if not is_prepared(_QUERIES[name])])
+@pytest.mark.parametrize("name", [name for name in _QUERIES if not takes_parameters(_QUERIES[name])])
 def test_a_statement_that_takes_no_parameters_is_given_none(name: str) -> None:
     assert parameter_names(_QUERIES[name]) == set()
 

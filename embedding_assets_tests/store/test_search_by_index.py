@@ -77,6 +77,16 @@ async def test_the_index_finds_k_that_pass_a_filter(db: Database) -> None:
 
 
 @on_database
+async def test_the_index_goes_on_until_k_pass_a_filter_that_few_do(db: Database) -> None:
+    async with db.transaction() as tx:
+        scan = """
+            SELECT count(*) FROM embedding_assets.nearest_by_index('embedding_assets.embeddings_1_1', '<=>', %s,
+                embedding_assets.searchable_where(1, 1, '{"cluster": 7}'), 10)
+        """
+        assert await (await tx.execute(scan, [str(GIVEN[1].tolist())])).fetchone() == (10,)
+
+
+@on_database
 async def test_a_filter_that_starves_the_index_is_answered_exactly(db: Database) -> None:
     async with db.transaction() as tx:
         await tx.execute("SET LOCAL hnsw.max_scan_tuples = 200")

@@ -33,9 +33,9 @@ def quoted_literals(query: str) -> list[str]:
     return _LITERAL.findall(_COMMENT.sub("", query))
 
 
-def is_prepared(query: str) -> bool:
-    """Whether PREPARE takes such a statement; it refuses COPY, CREATE, ALTER, DROP and ANALYZE."""
-    return bool(re.match(r"(WITH|SELECT|INSERT|UPDATE|DELETE)\b", _COMMENT.sub("", query).lstrip()))
+def takes_parameters(query: str) -> bool:
+    """Whether such a statement takes parameters; COPY, CREATE, ALTER, DROP and ANALYZE take none."""
+    return bool(re.match(r"(WITH|SELECT|INSERT|UPDATE|DELETE|CALL)\b", _COMMENT.sub("", query).lstrip()))
 
 
 def with_tables(connection: Connection, query: LiteralString, docs: MadeCollection) -> str:
@@ -58,7 +58,7 @@ def with_tables(connection: Connection, query: LiteralString, docs: MadeCollecti
 
 
 def prepare(connection: Connection, query: str) -> Prepared:
-    """PREPARE it, every parameter's type left for PostgreSQL to find."""
+    """Have PostgreSQL parse it, every parameter's type left for PostgreSQL to find."""
     names = sorted(parameter_names(query))
     numbered = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", query).replace("%%", "%")
     result = connection.pgconn.prepare(b"", numbered.encode())

@@ -1,4 +1,4 @@
-"""The first schema: `0001_schema.sql` and the functions of `0001_search.sql`, in one transaction."""
+"""The first schema: `0001_schema.sql` then the functions of search and of the shared limit, in one transaction."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def upgrade() -> None:
     """Run the files beside this one through psycopg itself: SQLAlchemy would read `:name` as a parameter."""
     connection = op.get_bind().connection.driver_connection
     assert connection is not None
-    for name in ("0001_schema.sql", "0001_search.sql"):
+    for name in ("0001_schema.sql", "0001_search.sql", "0001_limit.sql"):
         connection.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 

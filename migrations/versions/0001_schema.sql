@@ -252,8 +252,9 @@ CREATE TABLE rate_limits (
     ceiling_on          text NOT NULL DEFAULT 'own' CHECK (ceiling_on IN ('own', 'total')),
     -- Seconds a use is held longer than its minute: at least the spread between a reserve and the request's arrival.
     skew_margin         double precision NOT NULL DEFAULT 0.3 CHECK (skew_margin >= 0),
+    -- The provider told us to stay away until then (429, Retry-After): nobody's reserve passes before.
     blocked_until       timestamptz,
-    updated_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_used_at        timestamptz,
     CHECK (num_nonnulls(requests_per_minute, inputs_per_minute, tokens_per_minute) > 0)
 ) WITH (fillfactor = 50);
 
@@ -261,11 +262,13 @@ CREATE TABLE rate_limit_consumers (
     limit_name      text NOT NULL REFERENCES rate_limits ON DELETE CASCADE,
     consumer        text NOT NULL,
     share           double precision NOT NULL DEFAULT 1 CHECK (share > 0 AND share <= 1),
+    -- With ceiling_on = 'total': what this consumer may have however busy its neighbours are.
     min_per_minute  integer NOT NULL DEFAULT 0 CHECK (min_per_minute >= 0),
+    last_live_at    timestamptz,
     PRIMARY KEY (limit_name, consumer)
 );
 
--- Uses of the trailing minute in slots of 0.1 s. UNLOGGED: after a crash the window starts full instead (see reserve).
+-- Uses of the trailing minute in slots of 0.1 s. UNLOGGED: after a crash the minute counts as full (see take_from_limit).
 CREATE UNLOGGED TABLE rate_limit_slots (
     limit_name      text NOT NULL,
     slot            bigint NOT NULL,
