@@ -13,6 +13,10 @@ CREATE FUNCTION embedding_assets.nearest_by_index(embeddings regclass, distance_
     SET "hnsw.iterative_scan" TO 'strict_order'
     SET "hnsw.ef_search" TO '100'
     SET enable_sort TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_material TO 'off'
+    SET enable_seqscan TO 'off'
     AS $_$
 BEGIN
     IF k > 100 THEN
@@ -86,8 +90,10 @@ BEGIN
     END IF;
 
     IF to_regclass(format('embedding_assets.embeddings_%s_%s_hnsw', c.id, c.active_model_id)) IS NOT NULL THEN
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM embedding_assets.searchable_chunks AS s WHERE %s LIMIT %s) AS n',
-                       condition, exact_below) INTO candidates;
+        -- Without a filter the chunks alone tell, from their index.
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM embedding_assets.%s AS s WHERE %s LIMIT %s) AS n',
+                       CASE WHEN filter = '{}' THEN 'chunks' ELSE 'searchable_chunks' END, condition, exact_below)
+        INTO candidates;
         IF candidates >= exact_below THEN
             SELECT array_agg(n.input_hash ORDER BY n.distance), array_agg(n.distance ORDER BY n.distance)
             INTO hashes, distances

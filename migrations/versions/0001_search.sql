@@ -33,13 +33,19 @@ BEGIN
     $q$, embeddings, distance_operator, query, condition, k);
 END $$;
 
--- Sorting is off, so that only the index can give the order; strict_order keeps scanning until k rows pass the filter.
+-- Sorting is off, so that only the index can give the order; strict_order keeps scanning until k rows pass the filter. The other joins
+-- are off because the planner, which cannot know that (document_key, version) always matches, would hash the whole corpus to ask
+-- about k rows: 90 ms instead of 4 at 50,000 chunks.
 CREATE FUNCTION nearest_by_index(embeddings regclass, distance_operator text, query text, condition text, k integer)
 RETURNS TABLE (input_hash bytea, distance double precision)
 LANGUAGE plpgsql STABLE
 SET hnsw.iterative_scan = 'strict_order'
 SET hnsw.ef_search = 100
 SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+SET enable_seqscan = off
 AS $$
 BEGIN
     IF k > 100 THEN
@@ -95,8 +101,10 @@ BEGIN
     END IF;
 
     IF to_regclass(format('embedding_assets.embeddings_%s_%s_hnsw', c.id, c.active_model_id)) IS NOT NULL THEN
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM embedding_assets.searchable_chunks AS s WHERE %s LIMIT %s) AS n',
-                       condition, exact_below) INTO candidates;
+        -- Without a filter the chunks alone tell, from their index.
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM embedding_assets.%s AS s WHERE %s LIMIT %s) AS n',
+                       CASE WHEN filter = '{}' THEN 'chunks' ELSE 'searchable_chunks' END, condition, exact_below)
+        INTO candidates;
         IF candidates >= exact_below THEN
             SELECT array_agg(n.input_hash ORDER BY n.distance), array_agg(n.distance ORDER BY n.distance)
             INTO hashes, distances
