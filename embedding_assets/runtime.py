@@ -3,13 +3,20 @@
 Everything that runs — the terminal, Dagster, tests of the whole — comes through here. No step of the pipeline, no SQL.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from embedding_assets.collections_file import CollectionEntry, CollectionsFile, load_collections_file
+from embedding_assets.collections_file import (
+    CollectionEntry,
+    CollectionsFile,
+    CollectionsFileError,
+    load_collections_file,
+)
+from embedding_assets.domain.chunking import ChunkingStrategy
 from embedding_assets.domain.failures import EmbeddingAssetsError
+from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.local import start_embedded
 from embedding_assets.pipeline.workbench import LimitName, Pace, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
@@ -80,8 +87,11 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
     """Write every collection of the file to the database; the names written.
 
     Raises:
+        CollectionsFileError: a source's type, keys or values are wrong; whether the source is there is not looked at.
         NotApplied: a collection with published documents would change its model in place.
     """
+    for name, entry in file.collections.items():
+        _check_source(settings, name, entry)
     async with open_database(settings) as db, db.transaction() as tx:
         for name, limit in file.limits.items():
             await rate_limiter.apply(tx, LimitSettings(name=name, **limit.model_dump()))
@@ -96,6 +106,14 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
                 raise NotApplied(_model_changed(name, applied, entry))
             await collections.apply(tx, _settings_of(name, entry, settings))
     return list(file.collections)
+
+
+def _check_source(settings: Settings, name: str, entry: CollectionEntry) -> None:
+    try:
+        build_source(entry.source)
+    except ValueError as error:
+        message = f"{settings.collections_file}: collections.{name}: {error}"
+        raise CollectionsFileError(message) from error
 
 
 @asynccontextmanager
@@ -135,26 +153,47 @@ def _agreed(
         raise NotApplied(f"the collections file has no collection {name!r}; it has {known}")
     if applied is None:
         raise NotApplied(f"collection {name!r} is not in the database yet: run `embedding-assets collections apply`")
-    pairs = {
-        "chunking": (entry.chunking_strategy().fingerprint, applied.chunker_fingerprint),
-        "model": (entry.embedding_model().fingerprint, applied.model_fingerprint),
-    }
-    for what, (in_file, in_database) in pairs.items():
-        if in_file != in_database:
-            raise NotApplied(
-                f"collection {name!r}: the {what} in the file (fingerprint {in_file}) is not the one applied "
-                f"({in_database}): run `embedding-assets collections apply`, or give this process the same file"
-            )
+    strategy, model = entry.chunking_strategy(), entry.embedding_model()
+    if strategy.fingerprint != applied.chunker_fingerprint:
+        raise _not_as_applied(name, "chunking", _differences(_chunking_facts(strategy), applied.chunking))
+    if model.fingerprint != applied.model_fingerprint:
+        raise _not_as_applied(name, "model", _differences(_model_facts(model), _model_facts(applied.model)))
     return entry, applied
 
 
-def _model_changed(name: str, applied: AppliedCollection, entry: CollectionEntry) -> str:
-    return (
-        f"collection {name!r} has documents published under model {applied.model.name} "
-        f"(fingerprint {applied.model_fingerprint}); the file has {entry.model.name} "
-        f"({entry.embedding_model().fingerprint}). Vectors of two models cannot be compared: "
-        "add a second collection with the new model, and drop this one when readers have moved"
+def _not_as_applied(name: str, what: str, differences: str) -> NotApplied:
+    return NotApplied(
+        f"collection {name!r}: the {what} in the file is not the one applied ({differences}): "
+        "run `embedding-assets collections apply`, or give this process the file that was applied"
     )
+
+
+def _model_changed(name: str, applied: AppliedCollection, entry: CollectionEntry) -> str:
+    differences = _differences(_model_facts(entry.embedding_model()), _model_facts(applied.model))
+    return (
+        f"collection {name!r} has documents published under another model ({differences}). Vectors of two models "
+        "cannot be compared: put it back, or add a second collection with the new model and move its readers there"
+    )
+
+
+def _differences(in_file: Mapping[str, object], in_database: Mapping[str, object]) -> str:
+    """`size is 500 in the file and 400 in the database`, for each key that differs."""
+    return (
+        ", ".join(
+            f"{key} is {value!r} in the file and {in_database.get(key)!r} in the database"
+            for key, value in in_file.items()
+            if value != in_database.get(key)
+        )
+        or "the same settings, read by another release"
+    )
+
+
+def _chunking_facts(strategy: ChunkingStrategy) -> dict[str, object]:
+    return {"strategy": strategy.name, "size": strategy.size, "overlap": strategy.overlap}
+
+
+def _model_facts(model: EmbeddingModel) -> dict[str, object]:
+    return {**asdict(model), "distance": model.distance.value}
 
 
 def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> CollectionSettings:
@@ -163,7 +202,7 @@ def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> Colle
         name=name,
         owner=entry.owner,
         source=entry.source,
-        chunking={"strategy": strategy.name, "size": strategy.size, "overlap": strategy.overlap},
+        chunking=_chunking_facts(strategy),
         chunker_fingerprint=strategy.fingerprint,
         model=entry.embedding_model(),
         limit_name=entry.limit,

@@ -4,6 +4,7 @@
 a file (collections_file), and what is built of these values (runtime).
 """
 
+import difflib
 import os
 import sys
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ from embedding_assets.domain.failures import EmbeddingAssetsError
 
 PREFIX = "EMBEDDING_ASSETS_"
 EMBEDDED = "embedded"
+# Not a setting: how the Dagster programs we start are told where their storage is.
+DAGSTER_URL_VARIABLE = "EMBEDDING_ASSETS_DAGSTER_URL"
 
 _HOUR, _DAY = 3600, 86_400
 _MASKED = "***"
@@ -166,14 +169,29 @@ def variable_of(field: str) -> str:
     return PREFIX + field.upper()
 
 
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Variables with our prefix that are no setting, and the setting that was probably meant."""
+    known = [*map(variable_of, Settings.model_fields), DAGSTER_URL_VARIABLE]
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return {name: _meant(name) for name in unknown}
+
+
+def _meant(name: str) -> str | None:
+    # Without the prefix, which alone would make any two names alike.
+    near = difflib.get_close_matches(name.removeprefix(PREFIX).lower(), Settings.model_fields, n=1)
+    return variable_of(near[0]) if near else None
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings in `environ` (the process's own when None). A variable that is set but empty counts as unset.
+
+    Blanks and line ends around a value are not part of it: a key read from a file ends in one.
 
     Raises:
         SettingsError: the database's URL is missing, or values are not allowed; secrets are masked.
     """
     source = os.environ if environ is None else environ
-    given = {name: source[variable_of(name)] for name in Settings.model_fields if source.get(variable_of(name))}
+    given = {name: value for name in Settings.model_fields if (value := source.get(variable_of(name), "").strip())}
     try:
         return Settings.model_validate(given)
     except ValidationError as error:

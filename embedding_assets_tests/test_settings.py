@@ -7,7 +7,14 @@ from pydantic import ValidationError
 
 from embedding_assets.domain.backoff import LADDER_SECONDS
 from embedding_assets.domain.failures import EmbeddingAssetsError
-from embedding_assets.settings import Settings, SettingsError, load_settings, settings_table, variable_of
+from embedding_assets.settings import (
+    Settings,
+    SettingsError,
+    load_settings,
+    settings_table,
+    unknown_variables,
+    variable_of,
+)
 
 URL = "postgresql://user:private@host/database"
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -60,6 +67,26 @@ def test_the_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("EMBEDDING_ASSETS_DATABASE_URL", "embedded")
     monkeypatch.setenv("EMBEDDING_ASSETS_CLAIM_DOCUMENTS", "7")
     assert load_settings().claim_documents == 7
+
+
+def test_the_line_end_of_a_file_is_not_part_of_a_key() -> None:
+    settings = load_settings({"EMBEDDING_ASSETS_DATABASE_URL": " embedded", "EMBEDDING_ASSETS_API_KEY": "sk-1\n"})
+    assert settings.database_url.get_secret_value() == "embedded"
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == "sk-1"
+
+
+def test_a_misspelt_variable_is_found_with_the_one_that_was_meant() -> None:
+    environ = {variable_of(name): "1" for name in Settings.model_fields} | {
+        "EMBEDDING_ASSETS_DAGSTER_URL": "",
+        "HOME": "",
+    }
+    assert unknown_variables(environ) == {}
+    misspelt = {"EMBEDDING_ASSETS_LEASE_SECOND": "10", "EMBEDDING_ASSETS_XYZ": "1"}
+    assert unknown_variables(environ | misspelt) == {
+        "EMBEDDING_ASSETS_LEASE_SECOND": "EMBEDDING_ASSETS_LEASE_SECONDS",
+        "EMBEDDING_ASSETS_XYZ": None,
+    }
 
 
 def test_values_are_read_in_their_units() -> None:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 import typer
 
 from embedding_assets.cli import collections, demo, doctor, inspecting, processing, searching, serving
-from embedding_assets.cli.rendering import err, visible
+from embedding_assets.cli.rendering import err, visible_lines
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
 INTERRUPTED = 130
@@ -84,9 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(error: Exception) -> None:
-    """One sentence; what we did not foresee is named with its type and the way to see more."""
+    """One sentence, or a line for each mistake; what we did not foresee is named with its type and the way to see more."""
     text = str(error)
     if not isinstance(error, EmbeddingAssetsError | ValueError):
         first = text.strip().partition("\n")[0]
         text = f"unexpected {type(error).__name__}: {first} (embedding-assets --debug … shows where)"
-    err().print(f"error: {visible(text)}", style="bold red")
+    err().print(f"error: {visible_lines(text, indent=len('error: '))}", style="bold red")

@@ -95,9 +95,11 @@ def _state(name: str, file: "CollectionsFile", applied: "dict[str, AppliedCollec
         return "not applied: embedding-assets collections apply"
     if entry is None:
         return "only in the database"
-    if (entry.chunking_strategy().fingerprint, entry.embedding_model().fingerprint) != (
-        found.chunker_fingerprint,
-        found.model_fingerprint,
+    in_file = (entry.chunking_strategy().fingerprint, entry.embedding_model().fingerprint)
+    more = (entry.owner, entry.source, entry.limit, entry.paused)
+    if (in_file, more) != (
+        (found.chunker_fingerprint, found.model_fingerprint),
+        (found.owner, found.source, found.limit_name, found.paused),
     ):
         return "differs from the database: embedding-assets collections apply"
     return "paused" if found.paused else "applied"

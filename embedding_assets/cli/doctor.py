@@ -3,9 +3,10 @@
 Not here: what counts as good (findings).
 """
 
+import os
 from collections import Counter
-from collections.abc import AsyncIterator, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated
@@ -24,9 +25,10 @@ from embedding_assets.cli.findings import (
     judge_queue,
     judge_rights,
     judge_server,
+    judge_variables,
     ok,
 )
-from embedding_assets.cli.rendering import out, print_json, visible
+from embedding_assets.cli.rendering import out, print_json, visible, visible_lines
 from embedding_assets.cli.session import current_settings, run_async, run_name
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 _SENTENCE = "A sentence to see that the model answers."
 _LOCAL = "local/"
+_INDENT = 7
 
 
 @examples("embedding-assets doctor", "embedding-assets doctor docs --json")
@@ -55,10 +58,11 @@ def doctor(
     findings: list[Finding] = []
 
     async def examine() -> None:
-        async for finding in _examination(settings, collections):
-            findings.append(finding)
-            if not as_json:
-                _print(finding)
+        async with aclosing(_examination(settings, collections)) as found:
+            async for finding in found:
+                findings.append(finding)
+                if not as_json:
+                    _print(finding)
 
     run_async(examine)
     counts = Counter(finding.verdict for finding in findings)
@@ -70,8 +74,12 @@ def doctor(
         raise typer.Exit(1)
 
 
-async def _examination(settings: "Settings", names: Sequence[str] | None) -> AsyncIterator[Finding]:
+async def _examination(settings: "Settings", names: Sequence[str] | None) -> AsyncGenerator[Finding, None]:
     """Findings in the order a person would repair them; ends early where what follows could not be looked at."""
+    from embedding_assets.settings import unknown_variables  # noqa: PLC0415 - heavy imports wait for their command
+
+    for finding in judge_variables(unknown_variables(os.environ)):
+        yield finding
     reachable = True
     for finding in await _server(settings):
         reachable = reachable and finding.verdict is not Verdict.FAIL
@@ -83,8 +91,9 @@ async def _examination(settings: "Settings", names: Sequence[str] | None) -> Asy
     yield finding
     asked: set[str] = set()
     for name in names or sorted(file):
-        async for found in _collection(settings, name, asked):
-            yield found
+        async with aclosing(_collection(settings, name, asked)) as found:
+            async for finding in found:
+                yield finding
 
 
 async def _server(settings: "Settings") -> list[Finding]:
@@ -123,19 +132,19 @@ def _file(settings: "Settings") -> "tuple[dict[str, CollectionEntry], Finding]":
     from embedding_assets.runtime import collections_file  # noqa: PLC0415 - as above
 
     findings: list[Finding] = []
-    with _told(findings, "collections file", "copy collections.example.toml there, or run: embedding-assets demo"):
+    with _told(findings, "collections file"):
         entries = dict(collections_file(settings).collections)
         return entries, ok("collections file", f"{settings.collections_file}: {', '.join(sorted(entries))}")
     return {}, findings[0]
 
 
-async def _collection(settings: "Settings", name: str, asked: set[str]) -> AsyncIterator[Finding]:
+async def _collection(settings: "Settings", name: str, asked: set[str]) -> AsyncGenerator[Finding, None]:
     """Everything of one collection; `asked` has the models (by fingerprint) that answered already."""
     from embedding_assets.runtime import collections_file, open_workbench  # noqa: PLC0415 - as above
     from embedding_assets.store import work_queue  # noqa: PLC0415 - as above
 
     findings: list[Finding] = []
-    with _told(findings, f"{name}: settings", "the sentence says what to do"):
+    with _told(findings, f"{name}: settings"):
         async with open_workbench(settings, name, run_id=run_name()) as bench:
             yield ok(f"{name}: settings", "file and database agree")
             yield await _source(bench)
@@ -182,19 +191,21 @@ async def _model(bench: "Workbench", entry: "CollectionEntry", *, local: bool) -
 
 
 @contextmanager
-def _told(findings: list[Finding], check: str, advice: str) -> Generator[None, None, None]:
+def _told(findings: list[Finding], check: str, advice: str = "") -> Generator[None, None, None]:
     """An error of ours inside the block becomes a failed finding."""
     try:
         yield
     except (EmbeddingAssetsError, ValueError) as error:
-        findings.append(failure(check, str(error), advice))
+        found = str(error)
+        # Most of our errors say themselves what to do.
+        findings.append(failure(check, found, "" if advice in found else advice))
 
 
 def _print(finding: Finding) -> None:
     from rich.text import Text  # noqa: PLC0415 - as above
 
     line = Text.assemble((f"{finding.verdict.value:<5}", _STYLES[finding.verdict]), f"{visible(finding.check)}: ")
-    line.append(visible(finding.found))
+    line.append(visible_lines(finding.found, indent=_INDENT))
     out().print(line)
     if finding.advice:
-        out().print(f"       {visible(finding.advice)}", style="dim")
+        out().print(" " * _INDENT + visible(finding.advice), style="dim")

@@ -55,13 +55,21 @@ def failure(check: str, found: str, advice: str) -> Finding:
     return Finding(check, Verdict.FAIL, found, advice)
 
 
+def judge_variables(unknown: "Mapping[str, str | None]") -> list[Finding]:
+    """Misspelt settings, each with the one that was probably meant: nothing reads them."""
+    return [
+        warning("settings", f"{name} is no setting: nothing reads it", f"did you mean {near}?" if near else "unset it")
+        for name, near in unknown.items()
+    ]
+
+
 def judge_server(facts: "ServerFacts") -> list[Finding]:
     """PostgreSQL's version and pgvector's."""
     findings = [ok("database", f"PostgreSQL {facts.version} as role {facts.role}")]
     if _version(facts.version) < _POSTGRES:
         findings = [failure("database", f"PostgreSQL {facts.version}", "upgrade the server to PostgreSQL 14 or later")]
     if facts.vector_version is None:
-        advice = "install pgvector on the server, then run: embedding-assets migrate"
+        advice = "run: embedding-assets migrate, which creates it; the server needs pgvector 0.8 or later installed"
         return [*findings, failure("pgvector", "the extension is not in this database", advice)]
     if _version(facts.vector_version) < _PGVECTOR:
         advice = "install pgvector 0.8 or later, then: ALTER EXTENSION vector UPDATE"

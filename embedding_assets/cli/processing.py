@@ -168,7 +168,10 @@ def _say_withheld(collection: str, outcome: "SyncOutcome") -> None:
 def _print_run(collection: str, outcome: "StagesOutcome") -> None:
     done = outcome.drained
     if done is None or not outcome.shards:
-        out().print("nothing was done: another run works these shards, and takes what is in their queue")
+        out().print(
+            "nothing was done: another run works these shards, and takes what is in their queue "
+            "(one that was killed keeps them for EMBEDDING_ASSETS_LEASE_SECONDS)"
+        )
         return
     whole = done.total
     console = out()

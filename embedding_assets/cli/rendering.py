@@ -60,6 +60,11 @@ def visible(text: str) -> str:
     return "".join(_escape(char) if unicodedata.category(char) in _HARMFUL else char for char in text)
 
 
+def visible_lines(text: str, *, indent: int) -> str:
+    """The same with its line ends kept; later lines are indented, so that none of them passes for a line of ours."""
+    return ("\n" + " " * indent).join(visible(line) for line in text.split("\n"))
+
+
 def one_line(text: str, width: int) -> str:
     """Untrusted text on one line of at most `width` characters."""
     line = visible(" ".join(text.split()))

@@ -89,7 +89,7 @@ def print_result(console: "Console", place: int, result: "SearchResult") -> None
     head.append(f"  chunk {result.ordinal}, characters {result.start_char:,}-{result.end_char:,}", "dim")
     others = f"  + {counted(len(result.locations), 'other place')}" if result.locations else ""
     console.print(head)
-    console.print(f"   {one_line(result.content, _SNIPPET)}")
+    console.print(f"   {one_line(result.content, min(_SNIPPET, console.width - len('   ')))}")
     console.print(f"   {visible(result.uri)}{others}", style="dim")
 
 

@@ -38,10 +38,20 @@ def run_name() -> str:
 
 
 def run_async(main: Callable[[], Awaitable[T]]) -> T:
-    """Run to the end in an event loop of its own; Ctrl-C cancels it in order."""
+    """Run to the end in an event loop of its own; Ctrl-C cancels it in order.
+
+    Raises:
+        KeyboardInterrupt: interrupted; what `main` does on cancellation was done before.
+    """
+    import asyncio  # noqa: PLC0415 - as above
+
     import anyio  # noqa: PLC0415 - as above
 
-    return anyio.run(main)
+    try:
+        return anyio.run(main)
+    except asyncio.CancelledError:
+        # Nobody else cancels `main`. Python 3.10 cannot tell, and says so instead of KeyboardInterrupt.
+        raise KeyboardInterrupt from None
 
 
 def child_environment(settings: "Settings", **more: str) -> Mapping[str, str]:

@@ -63,7 +63,7 @@ async def gather(settings: "Settings") -> list[Standing]:
 def waits(standing: Standing) -> list[str]:
     """What is being waited for, a line each; one line when nothing is."""
     row = standing.freshness
-    lines = ["paused by its settings: nothing is processed"] if row.paused else []
+    lines = ["paused by its settings: Dagster starts nothing for it; a run by hand still works"] if row.paused else []
     if row.last_poll_at is None:
         lines.append(f"never polled: embedding-assets sync {row.collection}")
     for depth in standing.queue:

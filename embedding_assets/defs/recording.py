@@ -62,7 +62,10 @@ def summary(outcome: StagesOutcome) -> str:
     if not outcome.drained:
         return f"{outcome.queued} documents of {worked} were put in the queue; a run with embeddings publishes them"
     if not outcome.shards:
-        return "nothing was done: another run works these shards, and takes what is in their queue"
+        return (
+            "nothing was done: another run works these shards, and takes what is in their queue "
+            "(one that was killed keeps them for EMBEDDING_ASSETS_LEASE_SECONDS)"
+        )
     whole = outcome.drained.total
     if not whole.settled:
         polled = "" if outcome.freshness.last_poll_at else "; the source was never polled: run sync_sources first"

@@ -11,6 +11,10 @@ from embedding_assets.domain.failures import FailureClass
 
 LADDER_SECONDS: tuple[float, ...] = (300.0, 1800.0, 7200.0, 86400.0)
 JITTER = 0.1
+# What a provider may ask of a run that holds claims, and of everybody who shares its limit: a maintenance page asks for
+# hours, a wrong clock for years, and asking again costs one request.
+LONGEST_RETRY_SECONDS = 60.0
+LONGEST_BLOCK_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ def next_step(
     if attempts > len(rungs):
         return Escalate()
     return Retry(rungs[attempts - 1] * (1 + JITTER * luck))
+
+
+def retry_wait(asked: float | None, tries: int, *, luck: float) -> float:
+    """Seconds before the next try of a request that failed; `asked` is what the provider's answer said, if anything."""
+    return min(asked, LONGEST_RETRY_SECONDS) if asked else short_wait(tries, luck=luck)
+
+
+def throttled_wait(asked: float | None, *, luck: float) -> float:
+    """Seconds to stay away from a provider that throttles."""
+    return min(asked, LONGEST_BLOCK_SECONDS) if asked else short_wait(3, luck=luck)
 
 
 def short_wait(tries: int, *, luck: float, first_seconds: float = 0.5, longest_seconds: float = 8.0) -> float:

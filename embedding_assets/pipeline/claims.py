@@ -14,6 +14,8 @@ from embedding_assets.store import corpus, work_queue
 
 # Of every 20 claims one is left for the backfill lane, however much live work there is.
 _BACKFILL_SHARE = 20
+# Arrivals of one fold's transaction.
+_FOLDED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,11 @@ class Claimed:
 
 
 class Claims:
-    """Claims of one run over some shards. `held` maps keys to items until they are settled or released."""
+    """Claims of one run over the `shards` it has. `held` maps keys to items until they are settled or released."""
 
     def __init__(self, bench: Workbench, shards: list[int]) -> None:
         self._bench = bench
-        self._shards = shards
+        self.shards = shards
         self._changed = anyio.Event()
         self.held: dict[str, ClaimedItem] = {}
         self.claimed_at: dict[str, float] = {}
@@ -37,8 +39,7 @@ class Claims:
     async def take(self, room: int) -> list[Claimed]:
         """Fold arrivals, then claim up to `room` items, live first; what lost two workers comes alone, last."""
         target = self._bench.target
-        async with self._bench.db.transaction() as tx:
-            await work_queue.fold(tx, target.collection_id)
+        await self._fold()
         async with self._bench.db.transaction() as tx:
             live = await self._claim(tx, Lane.LIVE, room - room // _BACKFILL_SHARE)
             items = live + await self._claim(tx, Lane.BACKFILL, room - len(live))
@@ -78,7 +79,8 @@ class Claims:
                     lease_seconds=pace.lease_seconds,
                     max_claim_seconds=pace.max_claim_seconds,
                 )
-                await work_queue.extend_shards(
+                # A shard another run took while this one could not say that it lives is not ours to claim from.
+                self.shards = await work_queue.extend_shards(
                     tx, target.collection_id, owner=self._bench.run_id, lease_seconds=pace.lease_seconds
                 )
 
@@ -92,18 +94,27 @@ class Claims:
         self.settled(items)
         return released
 
+    async def _fold(self) -> None:
+        """All that has arrived: a live change may stand behind a million arrivals of a load."""
+        folded = _FOLDED_AT_ONCE
+        while folded == _FOLDED_AT_ONCE:
+            async with self._bench.db.transaction() as tx:
+                folded = await work_queue.fold(tx, self._bench.target.collection_id, arrivals=_FOLDED_AT_ONCE)
+
     async def _claim(self, tx: work_queue.Tx, lane: Lane, items: int, *, suspects: bool = False) -> list[ClaimedItem]:
         if items <= 0:
             return []
         return await work_queue.claim(
             tx,
             self._bench.target.collection_id,
-            self._shards,
+            self.shards,
             lane=lane,
             items=items,
             owner=self._bench.run_id,
             lease_seconds=self._bench.pace.lease_seconds,
             suspects=suspects,
+            # A lease may end while its document waits here for a slow provider: this run is not its own successor.
+            leave=list(self.held),
         )
 
     async def _claim_suspect(self, tx: work_queue.Tx) -> list[ClaimedItem]:

@@ -123,10 +123,19 @@ class _Stream:
         try:
             async with anyio.create_task_group() as background:
                 background.start_soon(self.claims.keep_alive)
-                await self._run_stages()
+                await self._run_in_time()
                 background.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise _first_reason(group) from group
+
+    async def _run_in_time(self) -> None:
+        """A provider that throttles for ever must not hold a run for ever: what still waits then is given back."""
+        pace = self._bench.pace
+        with anyio.move_on_after(pace.max_run_seconds + pace.finish_seconds) as time_left:
+            await self._run_stages()
+        if time_left.cancelled_caught:
+            for item in self.claims.held.values():
+                self.tallies.setdefault(item.shard, Tally()).released += 1
 
     async def _run_stages(self) -> None:
         pace = self._bench.pace

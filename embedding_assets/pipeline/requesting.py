@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from embedding_assets.domain.backoff import short_wait
-from embedding_assets.domain.failures import ErrorType, FailureClass, ProviderError
+from embedding_assets.domain.backoff import retry_wait, throttled_wait
+from embedding_assets.domain.failures import ErrorType, FailureClass, ProviderError, StoreError
+from embedding_assets.domain.models import input_hash
+from embedding_assets.domain.packing import estimate_tokens
 from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.limiting import SharedLimit
@@ -26,6 +28,11 @@ class Input:
     text: str
     tokens: int
     lane: Lane
+
+
+# What no provider has a reason to refuse: sent to learn whether a failure is an input's or everybody's.
+_HARMLESS_TEXT = "A sentence."
+_HARMLESS = Input(input_hash(_HARMLESS_TEXT), _HARMLESS_TEXT, estimate_tokens(_HARMLESS_TEXT), Lane.BACKFILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Requester:
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
-        self._answers = 0
+        self._good_replies = 0
         self._limit = SharedLimit(bench)
         self.counts = RequestCounts()
 
@@ -69,24 +76,37 @@ class Requester:
         """Embed and store; every input comes back once, stored or refused.
 
         Raises:
-            ProviderError: systemic (credentials, unknown model, provider away): no input is to blame.
+            ProviderError: systemic (credentials, unknown model), or a harmless input fared no better: no input is to
+                blame.
         """
-        answers = self._answers
         try:
             reply = await self._ask(inputs)
         except ProviderError as error:
-            if error.failure_class is FailureClass.SYSTEMIC or self._is_the_provider(error, answers):
+            if error.failure_class is FailureClass.SYSTEMIC:
                 raise
+            await self._rule_out_the_provider(error)
             if len(inputs) == 1:
                 return [InputResult(inputs[0].input_hash, error)]
             half = len(inputs) // 2
             return await self.embed(inputs[:half]) + await self.embed(inputs[half:])
+        if len(reply.rejected) == len(inputs):
+            await self._rule_out_the_provider(_refusal(reply))
         return await self._store(inputs, reply)
 
-    def _is_the_provider(self, error: ProviderError, answers_before: int) -> bool:
-        """A transient error that outlasted its retries is the provider's own when nobody else got an answer meanwhile."""
-        unavailable = error.error_type in (ErrorType.PROVIDER_UNAVAILABLE, ErrorType.PROVIDER_TIMEOUT)
-        return unavailable and self._answers == answers_before
+    async def _rule_out_the_provider(self, error: ProviderError) -> None:
+        """Raise where a harmless input fares no better.
+
+        Where an input is refused, any good reply of this run is evidence enough; what may pass needs one of now.
+        """
+        if error.failure_class is FailureClass.POISON and self._good_replies:
+            return
+        try:
+            fares_better = not (await self._ask([_HARMLESS])).rejected
+        except ProviderError:
+            fares_better = False
+        if not fares_better:
+            message = f"{error}; a harmless input fared no better, so no document was charged with it"
+            raise ProviderError(error.error_type, message, status=error.status) from None
 
     async def _ask(self, inputs: Sequence[Input]) -> EmbeddingReply:
         """One answer, with short retries for what may pass; a throttled wait spends no try."""
@@ -97,7 +117,7 @@ class Requester:
             except ProviderError as error:
                 self.counts.count_error(error.error_type)
                 if error.failure_class is FailureClass.THROTTLED:
-                    seconds = error.retry_after or short_wait(3, luck=random.random())
+                    seconds = throttled_wait(error.retry_after, luck=random.random())
                     await self._limit.block(seconds)
                     await self._wait(seconds, throttled=True)
                     continue
@@ -107,20 +127,29 @@ class Requester:
                 )
                 if not may_pass or tries >= self._bench.pace.request_tries:
                     raise
-                await self._wait(error.retry_after or short_wait(tries, luck=random.random()), throttled=False)
+                await self._wait(retry_wait(error.retry_after, tries, luck=random.random()), throttled=False)
 
     async def _request(self, inputs: Sequence[Input]) -> EmbeddingReply:
         lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
         tokens = sum(one.tokens for one in inputs)
-        self.counts.throttled_seconds += await self._limit.reserve(lane, inputs=len(inputs), tokens=tokens)
+        await self._reserve(lane, inputs=len(inputs), tokens=tokens)
         self.counts.requests += 1
         self.counts.inputs += len(inputs)
         reply = await self._bench.embedder.embed([one.text for one in inputs])
-        self._answers += 1
+        self._good_replies += len(reply.rejected) < len(inputs)
         self.counts.tokens += reply.tokens or 0
         self.counts.cost_usd += reply.cost_usd or 0.0
         self.counts.reordered_replies += reply.reordered
         return reply
+
+    async def _reserve(self, lane: Lane, *, inputs: int, tokens: int) -> None:
+        try:
+            self.counts.throttled_seconds += await self._limit.reserve(lane, inputs=inputs, tokens=tokens)
+        except StoreError as error:
+            if error.error_type is not ErrorType.INVALID_DATA:
+                raise
+            # It is larger than the limit's ceiling: halving may help it, waiting never will.
+            raise ProviderError(ErrorType.TOO_LARGE, str(error)) from None
 
     async def _wait(self, seconds: float, *, throttled: bool) -> None:
         if throttled:
@@ -138,3 +167,8 @@ class Requester:
             async with self._bench.db.transaction() as tx:
                 await vectors.store_vectors(tx, self._bench.target.table, hashes, rows)
         return [InputResult(one.input_hash, refused.get(position)) for position, one in enumerate(inputs)]
+
+
+def _refusal(reply: EmbeddingReply) -> ProviderError:
+    first = reply.rejected[0]
+    return ProviderError(first.error_type, f"no vector of a reply was usable: {first.detail}")

@@ -110,11 +110,15 @@ def _lacks(prepared: PreparedDocument, missing: set[bytes]) -> bool:
 
 async def _write(tx: Tx, bench: Workbench, groups: _Sorted) -> None:
     target = bench.target
+    if groups.publish and groups.delete:
+        await corpus.drop_versions(
+            tx, target.collection_id, [outcome.prepared for outcome in groups.publish], _keys(groups.delete)
+        )
     if groups.publish:
         documents = [outcome.prepared for outcome in groups.publish]
         await corpus.publish(tx, target.collection_id, target.model_id, target.chunking.fingerprint, documents)
     if groups.delete:
-        await corpus.erase(tx, target.collection_id, [outcome.item.document_key for outcome in groups.delete])
+        await corpus.erase(tx, target.collection_id, _keys(groups.delete))
     well = [item.document_key for item in _items(_ended_well(groups))]
     await failures.resolve(tx, target.collection_id, well)
     if groups.fail:
@@ -145,6 +149,10 @@ async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies:
 
 def _ended_well(groups: _Sorted) -> list[Publish | Unchanged | Delete]:
     return [*groups.publish, *groups.unchanged, *groups.delete]
+
+
+def _keys(outcomes: Iterable[Outcome]) -> list[str]:
+    return [outcome.item.document_key for outcome in outcomes]
 
 
 def _items(outcomes: Iterable[Outcome]) -> list[ClaimedItem]:

@@ -38,7 +38,7 @@ async def sync_source(bench: Workbench, *, confirm_deletions: bool = False) -> S
     """
     async with bench.db.transaction() as tx:
         polled_at = await source_listings.server_time(tx)
-    listing, unnameable = await to_thread.run_sync(lambda: _utf8_only(bench.source.list_documents()))
+    listing, unnameable = await to_thread.run_sync(lambda: _nameable(bench.source.list_documents()))
     collection_id = bench.target.collection_id
     async with bench.db.transaction() as tx:
         last = await source_listings.lock(tx, collection_id)
@@ -61,15 +61,23 @@ def is_mass_deletion(difference: ListingDifference) -> bool:
     return share > _MASS_DELETION_SHARE and difference.missing > _MASS_DELETION_DOCUMENTS
 
 
-def _utf8_only(listing: Iterable[ListedDocument]) -> tuple[list[ListedDocument], int]:
-    """A key that is not UTF-8, or holds NUL, cannot be a reference in PostgreSQL; it is counted, not lost silently."""
-    kept: list[ListedDocument] = []
+def _nameable(listing: Iterable[ListedDocument]) -> tuple[list[ListedDocument], int]:
+    """Each document once, the last entry of those listed twice (a source read by pages, which changes meanwhile).
+
+    A key that is not UTF-8, or holds NUL, cannot be a reference in PostgreSQL; it is counted, not lost silently.
+    """
+    kept: dict[str, ListedDocument] = {}
     unnameable = 0
     for entry in listing:
-        try:
-            entry.document_key.encode()
-        except UnicodeEncodeError:
-            unnameable += 1
+        if _is_text(entry.document_key):
+            kept[entry.document_key] = entry
         else:
-            kept.append(entry)
-    return kept, unnameable
+            unnameable += 1
+    return list(kept.values()), unnameable
+
+
+def _is_text(document_key: str) -> bool:
+    try:
+        return b"\0" not in document_key.encode()
+    except UnicodeEncodeError:
+        return False

@@ -44,12 +44,14 @@ class Pace:
     """How much at a time and how long; times in seconds.
 
     A lease is lengthened every third of itself, never beyond `max_claim_seconds`, so that a hung worker loses its claims
-    too. A run claims nothing new after `max_run_seconds`.
+    too. A run claims nothing new after `max_run_seconds`, and gives back what is not settled `finish_seconds`
+    later: before an orchestrator takes it for stuck.
     """
 
     lease_seconds: float = 60.0
     max_claim_seconds: float = 600.0
     max_run_seconds: float = 1800.0
+    finish_seconds: float = 240.0
     claim_documents: int = 200
     settle_documents: int = 50
     settle_interval: float = 0.25

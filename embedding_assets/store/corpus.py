@@ -47,10 +47,21 @@ async def publish(
     await tx.execute(_SQL["upsert_publications"], values)
 
 
+async def drop_versions(
+    tx: Tx, collection_id: int, replaced: Sequence[PreparedDocument], erased: Sequence[str]
+) -> None:
+    """Drop the chunks of all these documents; must come before `publish` and `erase` where a transaction does both.
+
+    Each of them marks unreferenced vectors in their order; one after the other, two settles with inputs in common deadlocked.
+    """
+    keys = [*(prepared.item.document_key for prepared in replaced), *erased]
+    await _drop_chunks(tx, collection_id, keys, replaced)
+
+
 async def erase(tx: Tx, collection_id: int, document_keys: Sequence[str]) -> None:
     """Take documents out of search and drop their content, whatever model they were published under."""
-    values: dict[str, object] = {"collection_id": collection_id, "document_keys": list(document_keys), "kept": []}
-    await tx.execute(_SQL["drop_chunks"], values)
+    await _drop_chunks(tx, collection_id, document_keys, [])
+    values: dict[str, object] = {"collection_id": collection_id, "document_keys": list(document_keys)}
     await tx.execute(_SQL["delete_publications"], values)
     await tx.execute(_SQL["erase_documents"], values)
 
@@ -103,11 +114,16 @@ def _dumps(value: object) -> str:
         raise StoreError(ErrorType.INVALID_DATA, message) from None
 
 
-async def _replace_chunks(tx: Tx, collection_id: int, model_id: int, ordered: Sequence[PreparedDocument]) -> None:
-    kept = {chunk.input_hash for prepared in ordered for chunk in prepared.chunks}
-    keys = [prepared.item.document_key for prepared in ordered]
-    values = {"collection_id": collection_id, "document_keys": keys, "kept": list(kept)}
+async def _drop_chunks(
+    tx: Tx, collection_id: int, document_keys: Sequence[str], replacements: Sequence[PreparedDocument]
+) -> None:
+    kept = {chunk.input_hash for prepared in replacements for chunk in prepared.chunks}
+    values = {"collection_id": collection_id, "document_keys": list(document_keys), "kept": list(kept)}
     await tx.execute(_SQL["drop_chunks"], values)
+
+
+async def _replace_chunks(tx: Tx, collection_id: int, model_id: int, ordered: Sequence[PreparedDocument]) -> None:
+    await _drop_chunks(tx, collection_id, [prepared.item.document_key for prepared in ordered], ordered)
     async with tx.cursor() as cursor, cursor.copy(_SQL["copy_chunks"]) as copy:
         copy.set_types(_CHUNK_TYPES)
         for prepared in ordered:

@@ -31,7 +31,10 @@ class FailureCount:
 
 
 async def episodes(tx: Tx, collection_id: int, document_keys: Sequence[str]) -> dict[str, Episode]:
-    """The episode each document's next failure belongs to: the open one, or a new one after what was resolved."""
+    """The episode each document's next failure belongs to: the open one, or a new one after what had ended.
+
+    An escalated document is tried again only when its content is new or a person asked for it: that starts afresh.
+    """
     values = {"collection_id": collection_id, "document_keys": list(document_keys)}
     past = dict(await (await tx.execute(_SQL["last_episodes"], values)).fetchall())
     opened = {
@@ -62,7 +65,7 @@ async def record(
         "stage": failure.stage.value,
         "failure_class": error.failure_class.value,
         "error_type": error.error_type.value,
-        "message": str(error)[:2000],
+        "message": _storable(str(error))[:2000],
         "provider_status": error.status,
         "run_id": run_id,
         "status": "escalated" if retry_after is None else "retrying",
@@ -72,6 +75,11 @@ async def record(
     }
     await tx.execute(_SQL["record_attempt"], values)
     await tx.execute(_SQL["record_failure"], values)
+
+
+def _storable(message: str) -> str:
+    """A source may quote a name that is not UTF-8: a failure that cannot be recorded would fail the run, every time."""
+    return message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 async def resolve(tx: Tx, collection_id: int, document_keys: Sequence[str], *, now: datetime | None = None) -> None:

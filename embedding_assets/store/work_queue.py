@@ -84,9 +84,13 @@ async def claim(
     owner: str,
     lease_seconds: float,
     suspects: bool = False,
+    leave: Sequence[str] = (),
     now: datetime | None = None,
 ) -> list[ClaimedItem]:
-    """Claim up to `items` ready items of these shards; `suspects` claims those that lost two workers, and only those."""
+    """Claim up to `items` ready items of these shards, none of the documents to `leave`.
+
+    `suspects` claims those that lost two workers, and only those.
+    """
     values = {
         "collection_id": collection_id,
         "shards": list(shards),
@@ -95,6 +99,7 @@ async def claim(
         "owner": owner,
         "lease_seconds": lease_seconds,
         "suspects": suspects,
+        "leave": list(leave),
         "now": now,
     }
     cursor = await tx.execute(_SQL["claim"], values)

@@ -54,3 +54,10 @@ def test_an_unreachable_server_is_one_sentence(project: Project, monkeypatch: py
     assert called.code == 1
     assert called.err.startswith("error: cannot reach the database")
     assert called.err.count("error:") == 1
+
+
+def test_each_mistake_in_the_settings_has_a_line_of_its_own(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBEDDING_ASSETS_LEASE_SECONDS", "1m")
+    first, second = project.call("status").err.splitlines()
+    assert first.startswith("error: EMBEDDING_ASSETS_DATABASE_URL is not set")
+    assert second == "       EMBEDDING_ASSETS_LEASE_SECONDS is '1m'; allowed: 1 to 3,600 seconds"

@@ -13,6 +13,7 @@ from embedding_assets.cli.findings import (
     judge_queue,
     judge_rights,
     judge_server,
+    judge_variables,
 )
 from embedding_assets.store.inspection import ServerFacts
 from embedding_assets.store.work_queue import QueueDepth
@@ -37,6 +38,12 @@ def _server(*, version: str = "17.2 (Debian)", vector: str | None = "0.8.0", con
 )
 def test_versions_are_compared_as_numbers(version: str, vector: str | None, verdicts: list[str]) -> None:
     assert [one.verdict.value for one in judge_server(_server(version=version, vector=vector))] == verdicts
+
+
+def test_a_variable_that_nothing_reads_is_a_warning() -> None:
+    near, far = judge_variables({"EMBEDDING_ASSETS_HOMES": "EMBEDDING_ASSETS_HOME", "EMBEDDING_ASSETS_XYZ": None})
+    assert (near.verdict, near.advice) == (Verdict.WARN, "did you mean EMBEDDING_ASSETS_HOME?")
+    assert (far.verdict, far.advice) == (Verdict.WARN, "unset it")
 
 
 @pytest.mark.parametrize(("connections", "verdict"), [(10, Verdict.OK), (80, Verdict.WARN), (95, Verdict.FAIL)])

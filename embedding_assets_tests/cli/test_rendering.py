@@ -2,7 +2,7 @@
 
 import pytest
 
-from embedding_assets.cli.rendering import counted, one_line, visible
+from embedding_assets.cli.rendering import counted, one_line, visible, visible_lines
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,10 @@ from embedding_assets.cli.rendering import counted, one_line, visible
 )
 def test_characters_that_act_on_a_terminal_are_shown_as_escapes(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+def test_line_ends_are_kept_where_lines_are_wanted_and_no_line_passes_for_ours() -> None:
+    assert visible_lines("one\x1b\nerror: two", indent=3) == "one\\x1b\n   error: two"
 
 
 def test_text_is_put_on_one_line_of_bounded_width() -> None:

@@ -98,6 +98,7 @@ def test_a_claim_reads_only_what_it_claims(database_url: str) -> None:
         "owner": "worker",
         "lease_seconds": 60.0,
         "suspects": False,
+        "leave": [f"held-{number}" for number in range(400)],
         "now": None,
     }
     for analyzed in (False, True):

@@ -148,6 +148,28 @@ async def test_a_queued_document_that_fails_again_goes_on_with_its_episode(db: D
 
 
 @on_database
+async def test_an_escalated_document_that_fails_anew_gets_the_whole_ladder_again(db: Database) -> None:
+    docs = await make_collection(db)
+    async with db.transaction() as tx:
+        await _fail(tx, docs)
+        await _fail(tx, docs, minutes=5, decision=Escalate())
+        assert await failures.episodes(tx, docs.id, ["a"]) == {"a": Episode(attempts=0, number=2)}
+        await _fail(tx, docs, minutes=60)
+        state = await _state(tx, docs)
+        attempts = await inspection.attempts(tx, "docs", "a")
+    assert (state.status, state.attempts) == ("retrying", 1)
+    assert [(one.episode, one.attempt) for one in attempts] == [(1, 1), (1, 2), (2, 1)]
+
+
+@on_database
+async def test_a_message_with_a_name_that_is_not_text_is_recorded(db: Database) -> None:
+    docs = await make_collection(db)
+    async with db.transaction() as tx:
+        await _fail(tx, docs, error=ClassifiedError(ErrorType.SOURCE_UNREADABLE, "cannot read b\udcff\0.md"))
+        assert (await _state(tx, docs)).reason == "cannot read b?\ufffd.md"
+
+
+@on_database
 async def test_a_message_of_any_length_fits(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:

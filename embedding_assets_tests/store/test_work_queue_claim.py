@@ -232,3 +232,15 @@ async def test_the_depth_of_the_queue_is_told_by_lane_and_state(db: Database) ->
         ("backfill", "leased"): 1,
         ("live", "arrived"): 2,
     }
+
+
+@on_database
+async def test_a_claim_leaves_what_it_is_told_to(db: Database) -> None:
+    docs = await make_collection(db)
+    async with db.transaction() as tx:
+        await put(tx, docs, "a", "b")
+        left = ["a", "never queued"]
+        claimed = await work_queue.claim(
+            tx, docs.id, ALL_SHARDS, lane=Lane.LIVE, items=2, owner="worker", lease_seconds=60, leave=left, now=NOON
+        )
+    assert keys(claimed) == ["b"]

@@ -4,6 +4,7 @@ Another distribution adds a type by an entry point in the group `embedding_asset
 object is called with the whole table and returns a `Source`. Not here: what a source does.
 """
 
+import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
@@ -34,7 +35,8 @@ def _build_directory(config: Mapping[str, object]) -> Source:
     _check_keys(config, ("path", "include", "exclude", "max_bytes", "encoding"))
     path = config.get("path")
     if not isinstance(path, str) or not path.strip() or "://" in path:
-        msg = f"source: path = {path!r} must name a local folder, such as 'docs'"
+        given = "path is missing: it" if path is None else f"path = {path!r}"
+        msg = f"source: {given} must name a local folder, such as 'docs'"
         raise ValueError(msg)
     options: dict[str, Any] = {key: _globs(config, key) for key in ("include", "exclude") if key in config}
     options |= {
@@ -86,10 +88,12 @@ def _known_types() -> str:
 
 
 def _check_keys(config: Mapping[str, object], allowed: Sequence[str]) -> None:
-    for key, value in config.items():
+    for key in config:
         if key not in {"type", *allowed}:
-            names = ", ".join(allowed)
-            msg = f"source of type {config['type']!r}: unknown key {key!r} (= {value!r}); allowed are type, {names}"
+            near = difflib.get_close_matches(key, allowed, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            # Without its value, which may be a secret put into the wrong place.
+            msg = f"source of type {config['type']!r}: unknown key {key!r}; {hint}allowed: type, {', '.join(allowed)}"
             raise ValueError(msg)
 
 

@@ -3,7 +3,7 @@
 -- name: open_failures
 SELECT document_key, attempts, episode FROM embedding_assets.failed_documents
 WHERE collection_id = %(collection_id)s AND document_key = ANY(%(document_keys)s)
-  AND status IN ('retrying', 'queued', 'escalated')
+  AND status IN ('retrying', 'queued')
 ORDER BY document_key FOR UPDATE
 
 -- name: last_episodes

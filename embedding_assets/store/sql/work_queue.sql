@@ -79,6 +79,7 @@ WITH ready AS (
           AND available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
           -- What lost two workers is claimed apart, alone: it cannot take its neighbours along.
           AND (lost_claims >= 2 OR (lost_claims = 1 AND lease_owner IS NOT NULL)) = %(suspects)s
+          AND document_key <> ALL(%(leave)s::text[])
         ORDER BY available_at LIMIT %(items)s FOR UPDATE SKIP LOCKED
     ) AS picked
     LIMIT %(items)s
