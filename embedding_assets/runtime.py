@@ -17,6 +17,7 @@ from embedding_assets.collections_file import (
 from embedding_assets.domain.chunking import ChunkingStrategy
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import EmbeddingModel
+from embedding_assets.domain.ports import Embedder
 from embedding_assets.local import start_embedded
 from embedding_assets.pipeline.workbench import LimitName, Pace, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
@@ -87,11 +88,11 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
     """Write every collection of the file to the database; the names written.
 
     Raises:
-        CollectionsFileError: a source's type, keys or values are wrong; whether the source is there is not looked at.
+        CollectionsFileError: a source or a model's options are wrong; whether they answer is not looked at.
         NotApplied: a collection with published documents would change its model in place.
     """
     for name, entry in file.collections.items():
-        _check_source(settings, name, entry)
+        _check_entry(settings, name, entry)
     async with open_database(settings) as db, db.transaction() as tx:
         for name, limit in file.limits.items():
             await rate_limiter.apply(tx, LimitSettings(name=name, **limit.model_dump()))
@@ -108,9 +109,10 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
     return list(file.collections)
 
 
-def _check_source(settings: Settings, name: str, entry: CollectionEntry) -> None:
+def _check_entry(settings: Settings, name: str, entry: CollectionEntry) -> None:
     try:
         build_source(entry.source)
+        _embedder(settings, entry, entry.embedding_model(), wire_format=None)
     except ValueError as error:
         message = f"{settings.collections_file}: collections.{name}: {error}"
         raise CollectionsFileError(message) from error
@@ -130,18 +132,24 @@ async def open_workbench(
         async with db.transaction() as tx:
             found = await collections.find(tx, collection)
         entry, applied = _agreed(file, found, collection)
-        embedder = build_embedder(
-            applied.model,
-            api_base=settings.api_base,
-            api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-            timeout_seconds=settings.request_timeout_seconds,
-            wire_format=applied.wire_format,
-            extra=entry.model.extra,
-        )
+        embedder = _embedder(settings, entry, applied.model, wire_format=applied.wire_format)
         try:
             yield Workbench(db, build_source(entry.source), embedder, _target(file, applied), run_id, _pace(settings))
         finally:
             await embedder.aclose()
+
+
+def _embedder(
+    settings: Settings, entry: CollectionEntry, model: EmbeddingModel, *, wire_format: str | None
+) -> Embedder:
+    return build_embedder(
+        model,
+        api_base=settings.api_base,
+        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        timeout_seconds=settings.request_timeout_seconds,
+        wire_format=wire_format,
+        extra=entry.model.extra,
+    )
 
 
 def _agreed(

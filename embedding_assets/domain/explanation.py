@@ -124,7 +124,7 @@ def _where(place: Place, state: DocumentState, now: datetime) -> str:
         case Place.PUBLISHED | Place.STALE:
             return (
                 f"published and searchable since {_time(state.published_at)}: "
-                f"version {state.version}, {state.chunks} chunks"
+                f"version {state.version}, {state.chunks} {'chunk' if state.chunks == 1 else 'chunks'}"
             )
         case Place.DELETED:
             return f"deleted {_time(state.deleted_at)}: search does not show it and its text is gone"

@@ -17,6 +17,7 @@ from embedding_assets.domain.failures import ErrorType, StoreError
 
 # One migrator at a time, however many pods start together; the number only has to be ours.
 _LOCK = 7_214_905_166_310_001
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def upgrade(url: str) -> list[str]:
@@ -38,7 +39,7 @@ def upgrade(url: str) -> list[str]:
             return missing
     except (sqlalchemy.exc.DBAPIError, psycopg.Error) as error:
         # A migration's own statements go past SQLAlchemy, and so do their errors.
-        raise StoreError(ErrorType.DATABASE_UNAVAILABLE, f"migration failed: {_reason(error)}") from error
+        raise _failure("migration failed", error) from error
 
 
 def missing_revisions(url: str) -> list[str]:
@@ -47,15 +48,21 @@ def missing_revisions(url: str) -> list[str]:
         with _engine(url).connect() as connection:
             return _missing(connection)
     except sqlalchemy.exc.DBAPIError as error:
-        message = (
-            f"cannot reach the database: {_reason(error)}; check EMBEDDING_ASSETS_DATABASE_URL and that the server runs"
-        )
-        raise StoreError(ErrorType.DATABASE_UNAVAILABLE, message) from error
+        raise _failure("cannot read the schema's version", error) from error
 
 
-def _reason(error: sqlalchemy.exc.DBAPIError | psycopg.Error) -> str:
+def _failure(what: str, error: sqlalchemy.exc.DBAPIError | psycopg.Error) -> StoreError:
+    """One line that says what to do: a server that answered needs other advice than one that did not."""
     original = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
-    return str(original).strip().partition("\n")[0]
+    reason = str(original).strip().partition("\n")[0]
+    state = original.sqlstate if isinstance(original, psycopg.Error) else None
+    if state is None or state.startswith("08"):
+        what, advice = "cannot reach the database", "check EMBEDDING_ASSETS_DATABASE_URL and that the server runs"
+    elif state == _INSUFFICIENT_PRIVILEGE:
+        advice = "the role lacks this right: migrate as the owner of the database, who can grant it"
+    else:
+        advice = "the server refused it, so nothing was changed"
+    return StoreError(ErrorType.DATABASE_UNAVAILABLE, f"{what}: {reason}; {advice}")
 
 
 def _missing(connection: sqlalchemy.Connection) -> list[str]:

@@ -13,16 +13,18 @@ from embedding_assets_tests.cli.conftest import Project
     [
         ('"directory"', '"dirctory"', "type = 'dirctory' must be one of 'directory', 'python-stdlib'"),
         ("path =", "paths =", "unknown key 'paths'; did you mean path?"),
+        ("dimensions = 256", "dimensions = 128", "local/wordllama-256 has 256 dimensions, not 128"),
+        ("normalized = true", "extra = { api_base = 'http://elsewhere' }", "unknown options of model"),
     ],
 )
-def test_a_source_that_cannot_be_built_is_refused_before_it_is_written(
+def test_a_source_or_model_that_cannot_be_built_is_refused_before_it_is_written(
     applied: Project, right: str, wrong: str, said: str
 ) -> None:
     before = applied.call("collections", "show", "handbook").json()["applied"]
     edit(right, wrong)
     called = applied.call("collections", "apply")
     assert called.code == 1
-    assert "collections.toml: collections.handbook: source" in called.err
+    assert "collections.toml: collections.handbook: " in called.err
     assert said in called.err
     assert applied.call("collections", "show", "handbook").json()["applied"] == before
 
@@ -41,10 +43,10 @@ def test_chunking_edited_and_not_applied_is_told_with_both_values(applied: Proje
 
 
 def test_another_model_is_refused_once_documents_are_published_and_told_with_both_values(published: Project) -> None:
-    edit("dimensions = 256", "dimensions = 128")
+    edit("normalized = true", "normalized = false")
     called = published.call("collections", "apply")
     assert called.code == 1
-    assert "(dimensions is 128 in the file and 256 in the database)" in called.err
+    assert "(normalized is False in the file and True in the database)" in called.err
 
 
 def test_the_list_tells_what_was_edited_and_not_applied(applied: Project) -> None:

@@ -62,3 +62,15 @@ def test_a_database_that_cannot_be_reached_is_told_as_such(database_url: str) ->
         with pytest.raises(StoreError) as caught:
             ask(nowhere)
         assert caught.value.error_type is ErrorType.DATABASE_UNAVAILABLE
+
+
+def test_a_role_without_rights_is_told_so_and_not_that_the_server_is_away(
+    administration: psycopg.Connection, database_url: str
+) -> None:
+    administration.execute("CREATE ROLE may_log_in LOGIN")
+    try:
+        url = database_url.replace("postgres:@", "may_log_in:@").replace("postgres@", "may_log_in@")
+        with pytest.raises(StoreError, match=r"permission denied.*migrate as the owner"):
+            migrations.missing_revisions(url)
+    finally:
+        administration.execute("DROP ROLE may_log_in")
