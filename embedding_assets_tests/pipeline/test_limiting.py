@@ -1,12 +1,15 @@
 """The shared limit in the stream: reserved before each request, blocked for everybody by a 429."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
+
+import anyio
 
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.limiting import SharedLimit
 from embedding_assets.pipeline.workbench import LimitName, Workbench
-from embedding_assets.store import rate_limiter
+from embedding_assets.store import rate_limiter, work_queue
 from embedding_assets.store.rate_limiter import LimitSettings
 from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import on_bench_and_provider, sync_and_run, write_documents
@@ -51,15 +54,33 @@ def test_a_request_the_limit_refuses_waits_and_is_sent_when_there_is_room(databa
 
     async def body(bench: Workbench, provider: Simulator) -> None:
         limited = await _limited(bench, inputs=100)
-        async with bench.db.transaction() as tx:
-            await tx.execute(
-                """
-                INSERT INTO embedding_assets.rate_limit_slots
-                VALUES ('key', floor((extract(epoch FROM clock_timestamp()) - 59) * 10), 'us', 'live', 1, 100, 1)
-                """
-            )
-        outcome = await sync_and_run(limited)
+        await _on_slots(
+            bench,
+            b"INSERT INTO embedding_assets.rate_limit_slots "
+            b"VALUES ('key', floor(extract(epoch FROM clock_timestamp()) * 10), 'us', 'live', 1, 100, 1)",
+        )
+        run = asyncio.create_task(sync_and_run(limited))
+        await _until_something_is_claimed(bench)
+        await asyncio.sleep(0.5)
+        assert provider.counters().requests == 0
+        await _on_slots(bench, b"DELETE FROM embedding_assets.rate_limit_slots")
+        outcome = await run
         assert outcome.total.published == 4
-        assert outcome.requests.throttled_seconds > 0.5
+        assert outcome.requests.throttled_seconds > 0
 
     on_bench_and_provider(database_url, tmp_path, body)
+
+
+async def _on_slots(bench: Workbench, statement: bytes) -> None:
+    async with bench.db.transaction() as tx:
+        await tx.execute(statement)
+
+
+async def _until_something_is_claimed(bench: Workbench) -> None:
+    with anyio.fail_after(60):
+        while True:
+            async with bench.db.transaction() as tx:
+                states = {depth.state for depth in await work_queue.queue_depth(tx)}
+            if "leased" in states:
+                return
+            await asyncio.sleep(0.02)
