@@ -3,7 +3,6 @@
 Not here: what is done with an item.
 """
 
-import time
 from dataclasses import dataclass
 
 import anyio
@@ -34,7 +33,6 @@ class Claims:
         self.shards = shards
         self._changed = anyio.Event()
         self.held: dict[str, ClaimedItem] = {}
-        self.claimed_at: dict[str, float] = {}
 
     async def take(self, room: int) -> list[Claimed]:
         """Fold arrivals, then claim up to `room` items, live first; what lost two workers comes alone, last."""
@@ -48,17 +46,14 @@ class Claims:
             known = await corpus.published_state(
                 tx, target.collection_id, target.model_id, [item.document_key for item in items]
             )
-        now = time.monotonic()
         for item in items:
             self.held[item.document_key] = item
-            self.claimed_at[item.document_key] = now
         return [Claimed(item, known.get(item.document_key)) for item in items]
 
     def settled(self, items: list[ClaimedItem]) -> None:
         """These claims ended, one way or the other."""
         for item in items:
             self.held.pop(item.document_key, None)
-            self.claimed_at.pop(item.document_key, None)
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
 

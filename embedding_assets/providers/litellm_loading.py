@@ -17,11 +17,6 @@ _loading = threading.Lock()
 _users: set[object] = set()
 
 
-def preload() -> None:
-    """Import LiteLLM in the calling thread, so that the first embedding need not wait; repeated calls are free."""
-    load_litellm()
-
-
 def load_litellm() -> Any:
     """The `litellm` module, prepared: no price-list fetch, no retries of its own, no logging of inputs."""
     with _loading:

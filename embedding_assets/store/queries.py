@@ -8,7 +8,6 @@ from functools import cache
 from importlib import resources
 from typing import cast
 
-from psycopg import sql
 from typing_extensions import LiteralString
 
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -35,9 +34,3 @@ def all_queries() -> dict[str, LiteralString]:
     folder = resources.files("embedding_assets.store").joinpath("sql")
     files = sorted(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return {f"{file}.{name}": text for file in files for name, text in load_queries(file).items()}
-
-
-def with_table(query: LiteralString, **identifiers: str) -> sql.Composed:
-    """The query with `{name}` filled in by identifiers of the schema `embedding_assets`."""
-    parts = {name: sql.Identifier("embedding_assets", value) for name, value in identifiers.items()}
-    return sql.SQL(query).format(**parts)
