@@ -40,7 +40,7 @@ bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 	$(BIN)/python -m bench
 
 schema: $(READY) ## write the generated pages anew
-	$(BIN)/python -m embedding_assets.settings > docs/settings.md
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")

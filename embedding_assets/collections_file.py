@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from typing_extensions import Self
 
 from embedding_assets.domain.chunking import ChunkingStrategy, ChunkingStrategyError
+from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import DEFAULT_INPUT_TEMPLATE, MAX_INDEXED_DIMENSIONS, Distance, EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
@@ -96,11 +97,12 @@ class ModelTable(_Table):
 
 
 class BudgetsTable(_Table):
-    """The most a collection may spend, in US dollars or tokens, per calendar day or month in UTC."""
+    """The most a collection, or all that draw on a limit, may spend per calendar day or month in UTC."""
 
     max_usd_per_day: Dollars | None = None
     max_usd_per_month: Dollars | None = None
     max_tokens_per_day: Positive | None = None
+    max_tokens_per_month: Positive | None = None
 
 
 class CollectionEntry(_Table):
@@ -109,6 +111,8 @@ class CollectionEntry(_Table):
     owner: str = ""
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     paused: bool = False
+    requeue: bool = True
+    run_groups: int = Field(default=1, ge=1, le=SHARDS)
     source: dict[str, object]
     chunking: ChunkingTable = ChunkingTable()
     model: ModelTable
@@ -153,6 +157,17 @@ class LimitEntry(_Table):
     ceiling_on: Literal["own", "total"] = "own"
     min_per_minute: int = Field(default=0, ge=0)
     consumer: str = Field(default="embedding-assets", min_length=1)
+    budgets: BudgetsTable = BudgetsTable()
+
+    def ceiling_inputs(self, caps: PackingCaps) -> int:
+        """The most inputs this pipeline could send in a minute: requests filled to the brim, within the inputs' ceiling."""
+        bounds = [
+            int(self.share * capacity) * inputs
+            for capacity, inputs in ((self.requests_per_minute, caps.max_inputs), (self.inputs_per_minute, 1))
+            if capacity
+        ]
+        # A limit of tokens alone says nothing of inputs; a full request holds at least one.
+        return min(bounds) if bounds else caps.max_inputs
 
     def bounded(self, caps: PackingCaps) -> PackingCaps:
         """These caps, lowered to what could ever pass this limit in one request: its ceiling for a minute."""

@@ -15,6 +15,7 @@ from embedding_assets.defs.assets import build_document_assets
 from embedding_assets.defs.automation import build_schedules, build_sensors
 from embedding_assets.defs.checks import build_stored_checks
 from embedding_assets.defs.jobs import build_jobs
+from embedding_assets.defs.names import longest_run_seconds
 from embedding_assets.defs.resources import RESOURCE_KEY, Workbenches, WorkbenchesResource
 from embedding_assets.settings import Settings, load_settings
 
@@ -50,10 +51,11 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
     parts = dg.Definitions(
         assets=[build_document_assets(collection, entry, freshness_seconds=settings.freshness_seconds)],
         asset_checks=[build_stored_checks(collection)],
-        schedules=build_schedules(collection),
+        schedules=build_schedules(collection, entry.run_groups),
         sensors=build_sensors(collection),
     )
-    return dg.Definitions.merge(parts, build_jobs(collection, settings.max_run_seconds))
+    longest = longest_run_seconds(settings.max_run_seconds, settings.finish_seconds)
+    return dg.Definitions.merge(parts, build_jobs(collection, longest))
 
 
 @dg.definitions

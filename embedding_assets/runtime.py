@@ -3,19 +3,19 @@
 Everything that runs — the terminal, Dagster, tests of the whole — comes through here. No step of the pipeline, no SQL.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from embedding_assets.agreement import NotApplied, agreed, chunking_facts, model_changed
 from embedding_assets.collections_file import (
     CollectionEntry,
     CollectionsFile,
     CollectionsFileError,
+    LimitEntry,
     load_collections_file,
 )
-from embedding_assets.domain.chunking import ChunkingStrategy
-from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import Embedder
 from embedding_assets.local import start_embedded
@@ -30,10 +30,6 @@ from embedding_assets.store.rate_limiter import LimitSettings
 from embedding_assets.store.vector_index import IndexOptions
 
 EMBEDDED = "embedded"
-
-
-class NotApplied(EmbeddingAssetsError):
-    """The collections file and the database disagree; the message says how and which command settles it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +91,7 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
         _check_entry(settings, name, entry)
     async with open_database(settings) as db, db.transaction() as tx:
         for name, limit in file.limits.items():
-            await rate_limiter.apply(tx, LimitSettings(name=name, **limit.model_dump()))
+            await rate_limiter.apply(tx, _limit_settings(name, limit))
         for name, entry in file.collections.items():
             applied = await collections.find(tx, name)
             model = entry.embedding_model()
@@ -104,9 +100,14 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
                 and applied.model_fingerprint != model.fingerprint
                 and await collections.has_publications(tx, name)
             ):
-                raise NotApplied(_model_changed(name, applied, entry))
+                raise NotApplied(model_changed(name, applied, entry))
             await collections.apply(tx, _settings_of(name, entry, settings))
     return list(file.collections)
+
+
+def _limit_settings(name: str, limit: LimitEntry) -> LimitSettings:
+    values = limit.model_dump(exclude={"budgets"})
+    return LimitSettings(name=name, **values, budgets=limit.budgets.model_dump(exclude_none=True))
 
 
 def _check_entry(settings: Settings, name: str, entry: CollectionEntry) -> None:
@@ -131,7 +132,7 @@ async def open_workbench(
     async with open_database(settings, application_name=application_name) as db:
         async with db.transaction() as tx:
             found = await collections.find(tx, collection)
-        entry, applied = _agreed(file, found, collection)
+        entry, applied = agreed(file, found, collection)
         embedder = _embedder(settings, entry, applied.model, wire_format=applied.wire_format)
         try:
             yield Workbench(db, build_source(entry.source), embedder, _target(file, applied), run_id, _pace(settings))
@@ -149,59 +150,8 @@ def _embedder(
         timeout_seconds=settings.request_timeout_seconds,
         wire_format=wire_format,
         extra=entry.model.extra,
+        usd_per_million_tokens=entry.model.usd_per_million_tokens,
     )
-
-
-def _agreed(
-    file: CollectionsFile, applied: AppliedCollection | None, name: str
-) -> tuple[CollectionEntry, AppliedCollection]:
-    entry = file.collections.get(name)
-    if entry is None:
-        known = ", ".join(sorted(file.collections)) or "none"
-        raise NotApplied(f"the collections file has no collection {name!r}; it has {known}")
-    if applied is None:
-        raise NotApplied(f"collection {name!r} is not in the database yet: run `embedding-assets collections apply`")
-    strategy, model = entry.chunking_strategy(), entry.embedding_model()
-    if strategy.fingerprint != applied.chunker_fingerprint:
-        raise _not_as_applied(name, "chunking", _differences(_chunking_facts(strategy), applied.chunking))
-    if model.fingerprint != applied.model_fingerprint:
-        raise _not_as_applied(name, "model", _differences(_model_facts(model), _model_facts(applied.model)))
-    return entry, applied
-
-
-def _not_as_applied(name: str, what: str, differences: str) -> NotApplied:
-    return NotApplied(
-        f"collection {name!r}: the {what} in the file is not the one applied ({differences}): "
-        "run `embedding-assets collections apply`, or give this process the file that was applied"
-    )
-
-
-def _model_changed(name: str, applied: AppliedCollection, entry: CollectionEntry) -> str:
-    differences = _differences(_model_facts(entry.embedding_model()), _model_facts(applied.model))
-    return (
-        f"collection {name!r} has documents published under another model ({differences}). Vectors of two models "
-        "cannot be compared: put it back, or add a second collection with the new model and move its readers there"
-    )
-
-
-def _differences(in_file: Mapping[str, object], in_database: Mapping[str, object]) -> str:
-    """`size is 500 in the file and 400 in the database`, for each key that differs."""
-    return (
-        ", ".join(
-            f"{key} is {value!r} in the file and {in_database.get(key)!r} in the database"
-            for key, value in in_file.items()
-            if value != in_database.get(key)
-        )
-        or "the same settings, read by another release"
-    )
-
-
-def _chunking_facts(strategy: ChunkingStrategy) -> dict[str, object]:
-    return {"strategy": strategy.name, "size": strategy.size, "overlap": strategy.overlap}
-
-
-def _model_facts(model: EmbeddingModel) -> dict[str, object]:
-    return {**asdict(model), "distance": model.distance.value}
 
 
 def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> CollectionSettings:
@@ -210,7 +160,7 @@ def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> Colle
         name=name,
         owner=entry.owner,
         source=entry.source,
-        chunking=_chunking_facts(strategy),
+        chunking=chunking_facts(strategy),
         chunker_fingerprint=strategy.fingerprint,
         model=entry.embedding_model(),
         limit_name=entry.limit,
@@ -223,16 +173,21 @@ def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> Colle
 
 def _target(file: CollectionsFile, applied: AppliedCollection) -> Target:
     entry = file.collections[applied.name]
-    limit = LimitName(entry.limit, file.limits[entry.limit].consumer) if entry.limit else None
+    shared = file.limits[entry.limit] if entry.limit else None
+    caps = file.packing_caps(applied.name)
+    limit = LimitName(entry.limit, shared.consumer, shared.ceiling_inputs(caps)) if entry.limit and shared else None
+    budgets = [entry.budgets, *([shared.budgets] if shared else [])]
     return Target(
         name=applied.name,
         collection_id=applied.id,
         model_id=applied.model_id,
         model=applied.model,
         chunking=entry.chunking_strategy(),
-        caps=file.packing_caps(applied.name),
+        caps=caps,
         index=IndexOptions(entry.model.index.m, entry.model.index.ef_construction),
         limit=limit,
+        budgeted=any(budget.model_dump(exclude_none=True) for budget in budgets),
+        requeue=entry.requeue,
     )
 
 
@@ -241,10 +196,14 @@ def _pace(settings: Settings) -> Pace:
         lease_seconds=settings.lease_seconds,
         max_claim_seconds=settings.max_claim_seconds,
         max_run_seconds=settings.max_run_seconds,
+        finish_seconds=settings.finish_seconds,
         claim_documents=settings.claim_documents,
         settle_documents=settings.settle_documents,
         settle_interval=settings.settle_interval_seconds,
         fetchers=settings.fetch_concurrency,
         requests_at_once=settings.embed_concurrency,
+        throttle_hold=settings.throttle_hold_seconds,
+        throttle_patience=settings.throttle_patience_seconds,
+        unknown_usd_per_million_tokens=settings.unknown_usd_per_million_tokens,
         ladder=tuple(settings.retry_ladder_seconds),
     )

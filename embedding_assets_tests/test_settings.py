@@ -11,13 +11,12 @@ from embedding_assets.settings import (
     Settings,
     SettingsError,
     load_settings,
-    settings_table,
     unknown_variables,
     variable_of,
 )
+from embedding_assets_tests.contracts.dump_settings import SETTINGS_FILE, settings_table
 
 URL = "postgresql://user:private@host/database"
-PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 
 
 def _settings(**given: str) -> Settings:
@@ -148,4 +147,4 @@ def test_mistakes_are_errors_of_ours() -> None:
 
 def test_the_page_of_settings_is_in_step() -> None:
     """`make schema` writes it anew."""
-    assert PAGE.read_text(encoding="utf-8") == settings_table()
+    assert SETTINGS_FILE.read_text(encoding="utf-8") == settings_table()

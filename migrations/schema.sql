@@ -8,6 +8,223 @@ CREATE TYPE embedding_assets.lane AS ENUM (
     'backfill'
 );
 
+CREATE FUNCTION embedding_assets.another_goes_first(limit_name text, consumer text, collection_id integer, lane embedding_assets.lane, resource text, asked bigint, held_seconds double precision, moment double precision) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    WITH waiting AS (
+        SELECT DISTINCT w.collection_id FROM embedding_assets.rate_limit_waiting AS w
+        WHERE w.limit_name = another_goes_first.limit_name AND w.consumer = another_goes_first.consumer
+          AND w.collection_id <> another_goes_first.collection_id
+          -- Whoever waits asks again within a second or two; one that was killed is not waited for.
+          AND extract(epoch FROM w.waiting_at) > moment - 4
+          AND (w.lane = 'live' OR another_goes_first.lane = 'backfill')
+    ), used AS (
+        SELECT c.id, sum(CASE WHEN s.slot IS NULL THEN 0 WHEN resource = 'requests' THEN s.requests
+                              WHEN resource = 'inputs' THEN s.inputs ELSE s.tokens END) AS used, c.weight
+        FROM embedding_assets.collections AS c
+        LEFT JOIN embedding_assets.rate_limit_slots AS s
+            ON s.collection_id = c.id AND s.limit_name = another_goes_first.limit_name
+           AND s.consumer = another_goes_first.consumer AND s.slot >= floor((moment - held_seconds) * 10)
+        WHERE c.id = another_goes_first.collection_id OR c.id IN (SELECT w.collection_id FROM waiting AS w)
+        GROUP BY c.id, c.weight
+    )
+    SELECT EXISTS (
+        SELECT FROM used AS mine JOIN used AS others ON others.id <> mine.id
+        WHERE mine.id = another_goes_first.collection_id
+          AND (mine.used + asked) / mine.weight > (others.used + asked) / others.weight
+    )
+$$;
+
+CREATE FUNCTION embedding_assets.budget_in_the_way(kind text, holder text, budgets jsonb, tokens bigint, usd double precision) RETURNS TABLE(wait double precision, about text)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT extract(epoch FROM (p.starts_on + p.length) - (clock_timestamp() AT TIME ZONE 'UTC'))::double precision,
+           format('%s of %s %s', m.name, budget_in_the_way.kind, budget_in_the_way.holder)
+    FROM (VALUES ('day', (clock_timestamp() AT TIME ZONE 'UTC')::date, interval '1 day'),
+                 ('month', date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')::date, interval '1 month')
+         ) AS p (period, starts_on, length)
+    LEFT JOIN embedding_assets.budgets AS b
+        ON b.kind = budget_in_the_way.kind AND b.holder = budget_in_the_way.holder
+       AND b.period = p.period AND b.starts_on = p.starts_on
+    CROSS JOIN LATERAL (
+        VALUES ('max_usd_per_' || p.period, usd + coalesce(b.used_usd, 0)::double precision),
+               ('max_tokens_per_' || p.period, (tokens + coalesce(b.used_tokens, 0))::double precision)
+    ) AS m (name, would_be)
+    WHERE m.would_be > (budget_in_the_way.budgets ->> m.name)::double precision
+    ORDER BY 1 DESC LIMIT 1
+$$;
+
+CREATE FUNCTION embedding_assets.correct_use(limit_name text, consumer text, collection_id integer, lane embedding_assets.lane, slot bigint, tokens integer, spent_tokens bigint, usd double precision) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM spend('collection', x.name, x.budgets, spent_tokens, usd) FROM collections AS x WHERE x.id = collection_id;
+    PERFORM spend('limit', x.name, x.budgets, spent_tokens, usd) FROM rate_limits AS x WHERE x.name = limit_name;
+    UPDATE rate_limit_slots AS s SET tokens = greatest(s.tokens + correct_use.tokens, 0)
+    WHERE s.limit_name = correct_use.limit_name AND s.slot = correct_use.slot AND s.consumer = correct_use.consumer
+      AND s.lane = correct_use.lane AND s.collection_id = correct_use.collection_id;
+END $$;
+
+CREATE FUNCTION embedding_assets.enter_use(limit_name text, consumer text, collection_id integer, lane embedding_assets.lane, requests integer, inputs integer, tokens integer, usd double precision, OUT wait double precision, OUT kind text, OUT about text, OUT slot bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+    l rate_limits;
+    owner collections;
+BEGIN
+    wait := 0;
+    SELECT * INTO owner FROM collections AS x WHERE x.id = collection_id;
+    IF limit_name IS NOT NULL THEN
+        SELECT * INTO l FROM rate_limits AS x WHERE x.name = limit_name FOR UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no rate limit %', quote_literal(limit_name) USING ERRCODE = 'no_data_found';
+        END IF;
+        SELECT x.wait, x.kind, x.about INTO wait, kind, about
+        FROM look_at_limit(l, consumer, collection_id, lane, requests, inputs, tokens) AS x;
+    END IF;
+    slot := floor(extract(epoch FROM clock_timestamp()) * 10)::bigint;
+    IF wait = 0 THEN
+        SELECT b.wait, 'budget', b.about INTO wait, kind, about FROM (
+            SELECT * FROM budget_in_the_way('collection', owner.name, owner.budgets, tokens, usd)
+            UNION ALL SELECT * FROM budget_in_the_way('limit', l.name, l.budgets, tokens, usd)
+        ) AS b ORDER BY b.wait DESC LIMIT 1;
+        wait := coalesce(wait, 0);
+    ELSIF collection_id > 0 AND kind IN ('capacity', 'ceiling', 'turn') THEN
+        INSERT INTO rate_limit_waiting AS w VALUES (l.name, consumer, collection_id, lane, clock_timestamp())
+        ON CONFLICT ON CONSTRAINT rate_limit_waiting_pkey DO UPDATE SET waiting_at = clock_timestamp()
+        WHERE w.waiting_at < clock_timestamp() - interval '0.5 seconds';
+    END IF;
+    IF wait > 0 THEN
+        RETURN;
+    END IF;
+    PERFORM spend('collection', owner.name, owner.budgets, tokens, usd);
+    PERFORM spend('limit', l.name, l.budgets, tokens, usd);
+    IF l.name IS NULL THEN
+        RETURN;
+    END IF;
+    DELETE FROM rate_limit_slots AS s WHERE s.limit_name = l.name AND s.slot < enter_use.slot - ceil((60 + l.skew_margin) * 10);
+    INSERT INTO rate_limit_slots AS s VALUES (l.name, slot, consumer, lane, requests, inputs, tokens, collection_id)
+    ON CONFLICT ON CONSTRAINT rate_limit_slots_pkey DO UPDATE SET
+        requests = s.requests + excluded.requests, inputs = s.inputs + excluded.inputs, tokens = s.tokens + excluded.tokens;
+    DELETE FROM rate_limit_waiting AS w WHERE w.limit_name = l.name AND w.consumer = enter_use.consumer
+        AND w.collection_id = enter_use.collection_id AND w.lane = enter_use.lane;
+    UPDATE rate_limits AS x SET last_used_at = clock_timestamp() WHERE x.name = l.name;
+    IF lane = 'live' THEN
+        UPDATE rate_limit_consumers AS x SET last_live_at = clock_timestamp()
+        WHERE x.limit_name = l.name AND x.consumer = enter_use.consumer;
+    END IF;
+END $$;
+
+CREATE TABLE embedding_assets.rate_limits (
+    name text NOT NULL,
+    requests_per_minute integer,
+    inputs_per_minute integer,
+    tokens_per_minute integer,
+    ceiling_on text DEFAULT 'own'::text NOT NULL,
+    skew_margin double precision DEFAULT 0.3 NOT NULL,
+    blocked_until timestamp with time zone,
+    last_used_at timestamp with time zone,
+    lowered_to double precision,
+    lowered_at timestamp with time zone,
+    budgets jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT lowered_has_a_time CHECK ((num_nonnulls(lowered_to, lowered_at) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT rate_limits_ceiling_on_check CHECK ((ceiling_on = ANY (ARRAY['own'::text, 'total'::text]))),
+    CONSTRAINT rate_limits_check CHECK ((num_nonnulls(requests_per_minute, inputs_per_minute, tokens_per_minute) > 0)),
+    CONSTRAINT rate_limits_inputs_per_minute_check CHECK ((inputs_per_minute > 0)),
+    CONSTRAINT rate_limits_lowered_to_check CHECK (((lowered_to > (0)::double precision) AND (lowered_to <= (1)::double precision))),
+    CONSTRAINT rate_limits_requests_per_minute_check CHECK ((requests_per_minute > 0)),
+    CONSTRAINT rate_limits_skew_margin_check CHECK ((skew_margin >= (0)::double precision)),
+    CONSTRAINT rate_limits_tokens_per_minute_check CHECK ((tokens_per_minute > 0))
+)
+WITH (fillfactor='50');
+
+CREATE FUNCTION embedding_assets.free_in_limit(l embedding_assets.rate_limits, consumer text, resource text, capacity integer) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT greatest(0, least(
+        embedding_assets.size_for(free_in_limit.capacity, 1, p.part) - used.everybody,
+        embedding_assets.size_for(free_in_limit.capacity, c.share, p.part)
+            - CASE (l).ceiling_on WHEN 'own' THEN used.own ELSE used.everybody END))
+    FROM embedding_assets.rate_limit_consumers AS c
+    CROSS JOIN LATERAL (
+        SELECT embedding_assets.part_in_use(l, extract(epoch FROM clock_timestamp())::double precision) AS part) AS p
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(n.uses), 0)::bigint AS everybody,
+               coalesce(sum(n.uses) FILTER (WHERE s.consumer = c.consumer), 0)::bigint AS own
+        FROM embedding_assets.rate_limit_slots AS s
+        CROSS JOIN LATERAL (SELECT CASE free_in_limit.resource WHEN 'requests' THEN s.requests WHEN 'inputs' THEN s.inputs
+                                        ELSE s.tokens END AS uses) AS n
+        WHERE s.limit_name = (l).name
+          AND s.slot >= floor((extract(epoch FROM clock_timestamp()) - 60 - (l).skew_margin) * 10)) AS used
+    WHERE c.limit_name = (l).name AND c.consumer = free_in_limit.consumer AND free_in_limit.capacity IS NOT NULL
+$$;
+
+CREATE FUNCTION embedding_assets.look_at_limit(l embedding_assets.rate_limits, consumer text, collection_id integer, lane embedding_assets.lane, requests integer, inputs integer, tokens integer, OUT wait double precision, OUT kind text, OUT about text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_variable
+DECLARE
+    c embedding_assets.rate_limit_consumers;
+    r record;
+    rule record;
+    moment double precision := extract(epoch FROM clock_timestamp());
+    -- A use is held for its minute and the margin: the request may reach the provider that much later than this.
+    held double precision := 60 + l.skew_margin;
+    part double precision := embedding_assets.part_in_use(l, moment);
+BEGIN
+    wait := 0;
+    SELECT * INTO c FROM embedding_assets.rate_limit_consumers AS x
+    WHERE x.limit_name = l.name AND x.consumer = look_at_limit.consumer;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'rate limit % has no consumer %', quote_literal(l.name), quote_literal(consumer)
+            USING ERRCODE = 'no_data_found';
+    END IF;
+    IF extract(epoch FROM l.blocked_until) > moment THEN
+        wait := extract(epoch FROM l.blocked_until) - moment;
+        kind := 'blocked';
+        RETURN;
+    END IF;
+    -- A crash empties the unlogged slots: then the minute that was in use counts as full.
+    IF l.last_used_at < pg_postmaster_start_time() AND extract(epoch FROM l.last_used_at) + held > moment
+       AND NOT EXISTS (SELECT FROM embedding_assets.rate_limit_slots AS s WHERE s.limit_name = l.name) THEN
+        wait := extract(epoch FROM l.last_used_at) + held - moment;
+        kind := 'restarted';
+        RETURN;
+    END IF;
+    FOR r IN
+        SELECT * FROM (VALUES ('requests', l.requests_per_minute, requests), ('inputs', l.inputs_per_minute, inputs),
+                              ('tokens', l.tokens_per_minute, tokens)) AS v (resource, capacity, asked)
+        WHERE capacity IS NOT NULL AND asked > 0
+    LOOP
+        IF r.asked > floor(c.share * r.capacity) THEN
+            RAISE EXCEPTION '% % in one request can never pass: the ceiling of consumer % is % per minute', r.asked, r.resource,
+                quote_literal(consumer), floor(c.share * r.capacity) USING ERRCODE = 'data_exception';
+        END IF;
+        -- A request larger than a lowered size passes alone.
+        FOR rule IN SELECT * FROM embedding_assets.waits_of(
+            l, c, lane, r.resource, r.asked, greatest(embedding_assets.size_for(r.capacity, 1, part), r.asked),
+            greatest(embedding_assets.size_for(r.capacity, c.share, part), r.asked), held, moment)
+        LOOP
+            IF rule.wait > wait THEN
+                wait := rule.wait;
+                kind := rule.kind;
+                about := r.resource;
+            END IF;
+        END LOOP;
+        IF wait = 0 AND collection_id > 0 AND embedding_assets.another_goes_first(
+            l.name, consumer, collection_id, lane, r.resource, r.asked, held, moment)
+        THEN
+            wait := 0.5;
+            kind := 'turn';
+            about := r.resource;
+        END IF;
+    END LOOP;
+END $$;
+
 CREATE FUNCTION embedding_assets.nearest_by_index(embeddings regclass, distance_operator text, query text, condition text, k integer) RETURNS TABLE(input_hash bytea, distance double precision)
     LANGUAGE plpgsql STABLE
     SET "hnsw.iterative_scan" TO 'strict_order'
@@ -45,13 +262,64 @@ BEGIN
     $q$, embeddings, distance_operator, query, condition, k);
 END $_$;
 
+CREATE FUNCTION embedding_assets.part_in_use(l embedding_assets.rate_limits, moment double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN ((l).lowered_to IS NULL) THEN (1)::double precision ELSE LEAST((1)::double precision, ((l).lowered_to + ((0.005)::double precision * power((GREATEST((moment - (EXTRACT(epoch FROM (l).lowered_at))::double precision), (0)::double precision) / (60)::double precision), (2)::double precision)))) END;
+
+CREATE FUNCTION embedding_assets.provider_refused(limit_name text, seconds double precision) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+    l rate_limits;
+    moment double precision;
+    used double precision;
+BEGIN
+    SELECT * INTO l FROM rate_limits AS x WHERE x.name = limit_name FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    moment := extract(epoch FROM clock_timestamp());
+    IF coalesce(extract(epoch FROM l.blocked_until) <= moment, true)
+       AND coalesce(extract(epoch FROM l.lowered_at) <= moment - 1, true) THEN
+        SELECT max(v.used / v.capacity) INTO used FROM (
+            SELECT sum(u.used)::double precision, u.capacity FROM rate_limit_slots AS s CROSS JOIN LATERAL (
+                VALUES ('requests', s.requests, l.requests_per_minute), ('inputs', s.inputs, l.inputs_per_minute),
+                       ('tokens', s.tokens, l.tokens_per_minute)
+            ) AS u (resource, used, capacity)
+            WHERE s.limit_name = l.name AND s.slot >= floor((moment - 60) * 10) AND u.capacity IS NOT NULL
+            GROUP BY u.resource, u.capacity
+        ) AS v (used, capacity);
+        l.lowered_to := greatest(0.02, part_in_use(l, moment) / 2, 0.9 * least(part_in_use(l, moment), used));
+        l.lowered_at := clock_timestamp();
+    END IF;
+    UPDATE rate_limits AS x SET lowered_to = l.lowered_to, lowered_at = l.lowered_at,
+        blocked_until = greatest(x.blocked_until, clock_timestamp() + make_interval(secs => seconds))
+    WHERE x.name = l.name;
+END $$;
+
 CREATE PROCEDURE embedding_assets.reserve(IN limit_name text, IN consumer text, IN lane embedding_assets.lane, IN requests integer, IN inputs integer, IN tokens integer, INOUT wait_seconds double precision)
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    IF limit_name IS NULL THEN
+        RAISE EXCEPTION 'the limit has no name' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     -- A crash may forget the last half second; the last use of all is remembered apart, and the minute counts as full then.
     PERFORM set_config('synchronous_commit', 'off', true);
     wait_seconds := embedding_assets.take_from_limit(limit_name, consumer, lane, requests, inputs, tokens);
+    COMMIT;
+END $$;
+
+CREATE PROCEDURE embedding_assets.reserve_for_collection(IN limit_name text, IN consumer text, IN collection_id integer, IN lane embedding_assets.lane, IN requests integer, IN inputs integer, IN tokens integer, IN usd double precision, INOUT wait_seconds double precision, INOUT kind text, INOUT about text, INOUT slot bigint)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    SELECT u.wait, u.kind, u.about, u.slot INTO wait_seconds, kind, about, slot
+    FROM embedding_assets.enter_use(limit_name, consumer, collection_id, lane, requests, inputs, tokens, usd) AS u;
     COMMIT;
 END $$;
 
@@ -152,95 +420,78 @@ CREATE FUNCTION embedding_assets.shard_of(document_key text) RETURNS smallint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN ((get_byte(decode(md5(document_key), 'hex'::text), 3) % 16))::smallint;
 
+CREATE FUNCTION embedding_assets.size_for(capacity integer, share double precision, part double precision) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    RETURN (GREATEST((1)::double precision, floor((((capacity)::double precision * share) * part))))::bigint;
+
+CREATE FUNCTION embedding_assets.spend(kind text, holder text, budgets jsonb, tokens bigint, usd double precision) RETURNS void
+    LANGUAGE sql
+    AS $$
+    INSERT INTO embedding_assets.budgets AS b (kind, holder, period, starts_on, used_usd, used_tokens)
+    SELECT spend.kind, spend.holder, p.period, p.starts_on, greatest(usd, 0), greatest(tokens, 0)
+    FROM (VALUES ('day', (clock_timestamp() AT TIME ZONE 'UTC')::date),
+                 ('month', date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')::date)) AS p (period, starts_on)
+    WHERE spend.budgets <> '{}'
+    ON CONFLICT ON CONSTRAINT budgets_pkey DO UPDATE SET
+        used_usd = greatest(b.used_usd + spend.usd::numeric, 0), used_tokens = greatest(b.used_tokens + spend.tokens, 0)
+$$;
+
 CREATE FUNCTION embedding_assets.take_from_limit(limit_name text, consumer text, lane embedding_assets.lane, requests integer, inputs integer, tokens integer) RETURNS double precision
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'embedding_assets', 'pg_temp'
     AS $$
-#variable_conflict use_variable
+    SELECT wait FROM embedding_assets.enter_use(limit_name, consumer, 0, lane, requests, inputs, tokens, 0)
+$$;
+
+CREATE TABLE embedding_assets.rate_limit_consumers (
+    limit_name text NOT NULL,
+    consumer text NOT NULL,
+    share double precision DEFAULT 1 NOT NULL,
+    min_per_minute integer DEFAULT 0 NOT NULL,
+    last_live_at timestamp with time zone,
+    CONSTRAINT rate_limit_consumers_min_per_minute_check CHECK ((min_per_minute >= 0)),
+    CONSTRAINT rate_limit_consumers_share_check CHECK (((share > (0)::double precision) AND (share <= (1)::double precision)))
+);
+
+CREATE FUNCTION embedding_assets.waits_of(l embedding_assets.rate_limits, c embedding_assets.rate_limit_consumers, lane embedding_assets.lane, resource text, asked bigint, capacity bigint, ceiling bigint, held double precision, moment double precision) RETURNS TABLE(wait double precision, kind text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+#variable_conflict use_column
 DECLARE
-    l rate_limits;
-    c rate_limit_consumers;
-    r record;
-    moment double precision;
-    held double precision;
-    wait double precision := 0;
-    ceiling bigint;
     by_ceiling double precision;
 BEGIN
-    SELECT * INTO l FROM rate_limits AS x WHERE x.name = limit_name FOR UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no rate limit %', quote_literal(limit_name) USING ERRCODE = 'no_data_found';
+    RETURN QUERY SELECT embedding_assets.seconds_until_free(
+        l.name, NULL, NULL, waits_of.resource, asked, capacity, held, moment), 'capacity';
+    by_ceiling := embedding_assets.seconds_until_free(l.name, CASE l.ceiling_on WHEN 'own' THEN c.consumer END, NULL,
+        waits_of.resource, asked, ceiling, held, moment);
+    IF l.ceiling_on = 'total' AND by_ceiling > 0 AND asked <= c.min_per_minute THEN
+        by_ceiling := least(by_ceiling, embedding_assets.seconds_until_free(
+            l.name, c.consumer, NULL, waits_of.resource, asked, c.min_per_minute, held, moment));
     END IF;
-    SELECT * INTO c FROM rate_limit_consumers AS x WHERE x.limit_name = l.name AND x.consumer = take_from_limit.consumer;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'rate limit % has no consumer %', quote_literal(l.name), quote_literal(consumer)
-            USING ERRCODE = 'no_data_found';
-    END IF;
-    moment := extract(epoch FROM clock_timestamp());
-    -- A use is held for its minute and the margin: the request may reach the provider that much later than this.
-    held := 60 + l.skew_margin;
-    IF extract(epoch FROM l.blocked_until) > moment THEN
-        RETURN extract(epoch FROM l.blocked_until) - moment;
-    END IF;
-    -- A crash empties the unlogged slots: then the minute that was in use counts as full.
-    IF l.last_used_at < pg_postmaster_start_time() AND extract(epoch FROM l.last_used_at) + held > moment
-       AND NOT EXISTS (SELECT FROM rate_limit_slots AS s WHERE s.limit_name = l.name) THEN
-        RETURN extract(epoch FROM l.last_used_at) + held - moment;
-    END IF;
-
-    FOR r IN
-        SELECT * FROM (VALUES ('requests', l.requests_per_minute, requests), ('inputs', l.inputs_per_minute, inputs),
-                              ('tokens', l.tokens_per_minute, tokens)) AS v (resource, capacity, asked)
-        WHERE capacity IS NOT NULL AND asked > 0
-    LOOP
-        ceiling := floor(c.share * r.capacity);
-        IF r.asked > ceiling THEN
-            RAISE EXCEPTION '% % in one request can never pass: the ceiling of consumer % is % per minute', r.asked, r.resource,
-                quote_literal(consumer), ceiling USING ERRCODE = 'data_exception';
+    RETURN QUERY SELECT by_ceiling, 'ceiling';
+    IF waits_of.lane = 'backfill' THEN
+        -- Paced: at most two seconds' worth of the ceiling in any second, or one request where that is larger.
+        RETURN QUERY SELECT embedding_assets.seconds_until_free(l.name, c.consumer, 'backfill', waits_of.resource, asked,
+            greatest(2 * ceiling / 60, asked), 1, moment), 'pace';
+        -- And a fifth of the ceiling is left to live work while there is any.
+        IF extract(epoch FROM c.last_live_at) > moment - 600 THEN
+            RETURN QUERY SELECT embedding_assets.seconds_until_free(l.name, c.consumer, 'backfill', waits_of.resource, asked,
+                greatest(ceiling * 4 / 5, asked), held, moment), 'live_part';
         END IF;
-        wait := greatest(wait, seconds_until_free(l.name, NULL, NULL, r.resource, r.asked, r.capacity, held, moment));
-        by_ceiling := seconds_until_free(
-            l.name, CASE l.ceiling_on WHEN 'own' THEN consumer END, NULL, r.resource, r.asked, ceiling, held, moment);
-        IF l.ceiling_on = 'total' AND by_ceiling > 0 AND r.asked <= c.min_per_minute THEN
-            by_ceiling := least(by_ceiling, seconds_until_free(
-                l.name, consumer, NULL, r.resource, r.asked, c.min_per_minute, held, moment));
-        END IF;
-        wait := greatest(wait, by_ceiling);
-        IF lane = 'backfill' THEN
-            -- Paced: at most two seconds' worth of the ceiling in any second, or one request where that is larger.
-            wait := greatest(wait, seconds_until_free(l.name, consumer, 'backfill', r.resource, r.asked,
-                greatest(2 * ceiling / 60, r.asked), 1, moment));
-            -- And a fifth of the ceiling is left to live work while there is any.
-            IF c.last_live_at > clock_timestamp() - interval '10 minutes' THEN
-                wait := greatest(wait, seconds_until_free(l.name, consumer, 'backfill', r.resource, r.asked,
-                    greatest(ceiling * 4 / 5, r.asked), held, moment));
-            END IF;
-        END IF;
-    END LOOP;
-    IF wait > 0 THEN
-        RETURN wait;
     END IF;
-
-    DELETE FROM rate_limit_slots AS s WHERE s.limit_name = l.name AND s.slot < floor((moment - held) * 10);
-    INSERT INTO rate_limit_slots AS s VALUES (l.name, floor(moment * 10)::bigint, consumer, lane, requests, inputs, tokens)
-    ON CONFLICT ON CONSTRAINT rate_limit_slots_pkey DO UPDATE SET
-        requests = s.requests + excluded.requests, inputs = s.inputs + excluded.inputs, tokens = s.tokens + excluded.tokens;
-    UPDATE rate_limits AS x SET last_used_at = clock_timestamp() WHERE x.name = l.name;
-    IF lane = 'live' THEN
-        UPDATE rate_limit_consumers AS x SET last_live_at = clock_timestamp()
-        WHERE x.limit_name = l.name AND x.consumer = c.consumer;
-    END IF;
-    RETURN 0;
 END $$;
 
 CREATE TABLE embedding_assets.budgets (
-    collection_id integer NOT NULL,
+    kind text NOT NULL,
+    holder text NOT NULL,
     period text NOT NULL,
     starts_on date NOT NULL,
-    used_usd numeric(16,6) DEFAULT 0 NOT NULL,
+    used_usd numeric(16,9) DEFAULT 0 NOT NULL,
     used_tokens bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT budgets_kind_check CHECK ((kind = ANY (ARRAY['collection'::text, 'limit'::text]))),
     CONSTRAINT budgets_period_check CHECK ((period = ANY (ARRAY['day'::text, 'month'::text])))
-);
+)
+WITH (fillfactor='50');
 
 CREATE TABLE embedding_assets.chunks (
     collection_id integer NOT NULL,
@@ -286,8 +537,10 @@ CREATE TABLE embedding_assets.collections (
     last_poll_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    inputs_per_document double precision,
     CONSTRAINT collections_check CHECK ((building_model_id <> active_model_id)),
     CONSTRAINT collections_freshness_seconds_check CHECK ((freshness_seconds > (0)::double precision)),
+    CONSTRAINT collections_inputs_per_document_check CHECK ((inputs_per_document > (0)::double precision)),
     CONSTRAINT collections_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,40}$'::text)),
     CONSTRAINT collections_weight_check CHECK ((weight > (0)::double precision))
 );
@@ -479,16 +732,6 @@ CREATE TABLE embedding_assets.publications (
     CONSTRAINT publications_chunks_check CHECK ((chunks >= 0))
 );
 
-CREATE TABLE embedding_assets.rate_limit_consumers (
-    limit_name text NOT NULL,
-    consumer text NOT NULL,
-    share double precision DEFAULT 1 NOT NULL,
-    min_per_minute integer DEFAULT 0 NOT NULL,
-    last_live_at timestamp with time zone,
-    CONSTRAINT rate_limit_consumers_min_per_minute_check CHECK ((min_per_minute >= 0)),
-    CONSTRAINT rate_limit_consumers_share_check CHECK (((share > (0)::double precision) AND (share <= (1)::double precision)))
-);
-
 CREATE UNLOGGED TABLE embedding_assets.rate_limit_slots (
     limit_name text NOT NULL,
     slot bigint NOT NULL,
@@ -496,25 +739,17 @@ CREATE UNLOGGED TABLE embedding_assets.rate_limit_slots (
     lane embedding_assets.lane NOT NULL,
     requests integer NOT NULL,
     inputs integer NOT NULL,
-    tokens integer NOT NULL
+    tokens integer NOT NULL,
+    collection_id integer DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='200');
 
-CREATE TABLE embedding_assets.rate_limits (
-    name text NOT NULL,
-    requests_per_minute integer,
-    inputs_per_minute integer,
-    tokens_per_minute integer,
-    ceiling_on text DEFAULT 'own'::text NOT NULL,
-    skew_margin double precision DEFAULT 0.3 NOT NULL,
-    blocked_until timestamp with time zone,
-    last_used_at timestamp with time zone,
-    CONSTRAINT rate_limits_ceiling_on_check CHECK ((ceiling_on = ANY (ARRAY['own'::text, 'total'::text]))),
-    CONSTRAINT rate_limits_check CHECK ((num_nonnulls(requests_per_minute, inputs_per_minute, tokens_per_minute) > 0)),
-    CONSTRAINT rate_limits_inputs_per_minute_check CHECK ((inputs_per_minute > 0)),
-    CONSTRAINT rate_limits_requests_per_minute_check CHECK ((requests_per_minute > 0)),
-    CONSTRAINT rate_limits_skew_margin_check CHECK ((skew_margin >= (0)::double precision)),
-    CONSTRAINT rate_limits_tokens_per_minute_check CHECK ((tokens_per_minute > 0))
+CREATE UNLOGGED TABLE embedding_assets.rate_limit_waiting (
+    limit_name text NOT NULL,
+    consumer text NOT NULL,
+    collection_id integer NOT NULL,
+    lane embedding_assets.lane NOT NULL,
+    waiting_at timestamp with time zone NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -602,7 +837,7 @@ CREATE TABLE embedding_assets.work_items (
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='500', autovacuum_vacuum_cost_delay='0');
 
 ALTER TABLE ONLY embedding_assets.budgets
-    ADD CONSTRAINT budgets_pkey PRIMARY KEY (collection_id, period, starts_on);
+    ADD CONSTRAINT budgets_pkey PRIMARY KEY (kind, holder, period, starts_on);
 
 ALTER TABLE ONLY embedding_assets.chunks
     ADD CONSTRAINT chunks_pkey PRIMARY KEY (collection_id, model_id, document_key, version, ordinal);
@@ -653,7 +888,10 @@ ALTER TABLE ONLY embedding_assets.rate_limit_consumers
     ADD CONSTRAINT rate_limit_consumers_pkey PRIMARY KEY (limit_name, consumer);
 
 ALTER TABLE ONLY embedding_assets.rate_limit_slots
-    ADD CONSTRAINT rate_limit_slots_pkey PRIMARY KEY (limit_name, slot, consumer, lane);
+    ADD CONSTRAINT rate_limit_slots_pkey PRIMARY KEY (limit_name, slot, consumer, lane, collection_id);
+
+ALTER TABLE ONLY embedding_assets.rate_limit_waiting
+    ADD CONSTRAINT rate_limit_waiting_pkey PRIMARY KEY (limit_name, consumer, collection_id, lane);
 
 ALTER TABLE ONLY embedding_assets.rate_limits
     ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (name);
@@ -697,9 +935,6 @@ CREATE INDEX vector_garbage_since ON embedding_assets.vector_garbage USING btree
 CREATE INDEX work_arrivals_collection ON embedding_assets.work_arrivals USING btree (collection_id, id);
 
 CREATE INDEX work_items_ready ON embedding_assets.work_items USING btree (collection_id, shard, lane, available_at);
-
-ALTER TABLE ONLY embedding_assets.budgets
-    ADD CONSTRAINT budgets_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY embedding_assets.chunks
     ADD CONSTRAINT chunks_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;

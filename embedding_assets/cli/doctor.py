@@ -175,10 +175,13 @@ async def _source(bench: "Workbench") -> Finding:
 
 
 async def _model(bench: "Workbench", entry: "CollectionEntry", *, local: bool) -> list[Finding]:
+    from embedding_assets.domain.work import Lane  # noqa: PLC0415 - as above
+    from embedding_assets.pipeline.requesting import Requester  # noqa: PLC0415 - as above
+
     name = bench.target.model.name
     findings: list[Finding] = []
     with _told(findings, f"model {name}", "check the model's name, its address and its key"):
-        reply = await bench.embedder.embed([_SENTENCE])
+        reply = await Requester(bench).ask(_SENTENCE, Lane.LIVE)
         for rejected in reply.rejected:
             findings.append(failure(f"model {name}", rejected.detail, "correct `dimensions` of the model in the file"))
             return findings

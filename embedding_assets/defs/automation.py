@@ -4,13 +4,13 @@ import dagster as dg
 
 from embedding_assets.defs import names
 from embedding_assets.defs.resources import Workbenches
-from embedding_assets.defs.ticks import Tick, embed_tick, retry_tick, source_tick
+from embedding_assets.defs.ticks import EmbedTick, Tick, embed_tick, retry_tick, source_tick
 
 _SENSOR_SECONDS = 60
 
 
-def build_schedules(collection: str) -> list[dg.ScheduleDefinition]:
-    """The queue every minute, the checks of what is stored every hour."""
+def build_schedules(collection: str, run_groups: int) -> list[dg.ScheduleDefinition]:
+    """The queue every minute, by so many runs side by side; the checks of what is stored every hour."""
     checks = dg.ScheduleDefinition(
         name=f"{collection}__hourly_checks",
         job_name=names.check_job(collection),
@@ -25,10 +25,10 @@ def build_schedules(collection: str) -> list[dg.ScheduleDefinition]:
         job_name=names.embed_documents_job(collection),
         cron_schedule="* * * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Starts a run over all partitions when documents wait and no run is in progress.",
+        description="Starts a run over each range of partitions where documents wait and no run is in progress.",
     )
-    def every_minute(context: dg.ScheduleEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> Tick:
-        return embed_tick(context.instance, workbenches, collection)
+    def every_minute(context: dg.ScheduleEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> EmbedTick:
+        return embed_tick(context.instance, workbenches, collection, run_groups)
 
     return [every_minute, checks]
 

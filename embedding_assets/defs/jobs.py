@@ -25,9 +25,9 @@ class SyncSourcesConfig(dg.Config):
     )
 
 
-def build_jobs(collection: str, max_run_seconds: float) -> dg.Definitions:
-    """All four."""
-    time_limit = names.max_runtime_tag(max_run_seconds)
+def build_jobs(collection: str, longest_seconds: int) -> dg.Definitions:
+    """All four; a run older than `longest_seconds` is ended."""
+    time_limit = names.max_runtime_tag(longest_seconds)
     sync, reprocess = _sync_job(collection, time_limit), _reprocess_job(collection, time_limit)
     return dg.Definitions.merge(_asset_jobs(collection, time_limit), dg.Definitions(jobs=[sync, reprocess]))
 

@@ -1,15 +1,17 @@
 """What a collection's things are called in Dagster, and the tags its runs carry."""
 
 import re
+from collections.abc import Sequence
 
 import dagster as dg
 
+from embedding_assets.domain.documents import shard_name
 from embedding_assets.pipeline.run_stages import DocumentStage
 
 RUN_GROUP_TAG = "embedding_assets/run_group"
 MAX_RUNTIME_TAG = "dagster/max_runtime"
-# A run stops claiming after its time budget; what it still holds needs a little longer to settle or to be given back.
-_GRACE_SECONDS = 300
+# A run ends by itself once it has claimed for its time and settled for its time; a minute later it is hung.
+_GRACE_SECONDS = 60
 
 
 def asset_key(collection: str, stage: DocumentStage) -> dg.AssetKey:
@@ -42,14 +44,19 @@ def check_job(collection: str) -> str:
     return f"{collection}__check_stored_data"
 
 
-def longest_run_seconds(max_run_seconds: float) -> int:
-    """After this a run is stuck: Dagster ends it, and schedules no longer wait for it."""
-    return int(max_run_seconds) + _GRACE_SECONDS
+def run_group(collection: str, shards: Sequence[int], groups: int) -> str:
+    """The value of the tag that runs over these shards carry: the collection, and the range where there are several."""
+    return collection if groups == 1 else f"{collection}/{shard_name(shards[0])}-{shard_name(shards[-1])}"
 
 
-def max_runtime_tag(max_run_seconds: float) -> dict[str, str]:
-    """The tag by which Dagster ends a stuck run."""
-    return {MAX_RUNTIME_TAG: str(longest_run_seconds(max_run_seconds))}
+def longest_run_seconds(max_run_seconds: float, finish_seconds: float) -> int:
+    """After this a run is hung: Dagster ends it, and schedules no longer wait for it."""
+    return int(max_run_seconds + finish_seconds) + _GRACE_SECONDS
+
+
+def max_runtime_tag(longest_seconds: int) -> dict[str, str]:
+    """The tag by which Dagster ends a hung run."""
+    return {MAX_RUNTIME_TAG: str(longest_seconds)}
 
 
 def valid_owners(owner: str) -> list[str]:

@@ -49,6 +49,7 @@ def run_numbers(outcome: StagesOutcome) -> Numbers:
         requests = work.requests
         numbers |= {"run_requests": requests.requests, "run_tokens": requests.tokens, "run_cost_usd": requests.cost_usd}
         numbers["run_throttled_seconds"] = requests.throttled_seconds
+        numbers["run_throttled"] = int(bool(outcome.drained and outcome.drained.stopped_by))
         numbers["run_reordered_replies"] = requests.reordered_replies
     values = {name: _number(value) for name, value in numbers.items()}
     return values | ({"run_errors": _errors_table(errors)} if errors else {})
@@ -67,12 +68,13 @@ def summary(outcome: StagesOutcome) -> str:
             "(one that was killed keeps them for EMBEDDING_ASSETS_LEASE_SECONDS)"
         )
     whole = outcome.drained.total
-    if not whole.settled:
+    if not whole.settled and not outcome.drained.stopped_by:
         polled = "" if outcome.freshness.last_poll_at else "; the source was never polled: run sync_sources first"
         return f"the queue of {worked} was empty{polled}"
+    stopped = f"; throttled: {outcome.drained.stopped_by.reason}" if outcome.drained.stopped_by else ""
     return (
         f"{worked}: {whole.published} documents published, {whole.unchanged} unchanged, {whole.deleted} deleted, "
-        f"{whole.failed} failed"
+        f"{whole.failed} failed{stopped}"
     )
 
 

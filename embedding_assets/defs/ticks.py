@@ -4,6 +4,7 @@ A tick whose question cannot be answered fails with one sentence. Not here: when
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -13,24 +14,58 @@ from embedding_assets.defs import names
 from embedding_assets.defs.heartbeat import record_heartbeat
 from embedding_assets.defs.partitions import range_tags
 from embedding_assets.defs.resources import Workbenches, clear_failures
-from embedding_assets.defs.runs import in_progress, last_started
+from embedding_assets.defs.runs import at_work, in_progress, last_started
+from embedding_assets.domain.documents import SHARDS
+from embedding_assets.domain.explanation import duration
+from embedding_assets.domain.limits import grouped_shards
 from embedding_assets.pipeline import collection_state
 from embedding_assets.pipeline.collection_state import Readiness
 
 Tick: TypeAlias = "dg.RunRequest | dg.SkipReason"
+EmbedTick: TypeAlias = "list[dg.RunRequest] | dg.SkipReason"
 
 
-def embed_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collection: str) -> Tick:
-    """Drain the queue when it has something and no run of this collection does so already."""
-    busy = in_progress(instance, _longest(workbenches), tags={names.RUN_GROUP_TAG: collection})
+def embed_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collection: str, run_groups: int) -> EmbedTick:
+    """Drain the queue: one run for each range of shards that has something and no run at work."""
+    requests: list[dg.RunRequest] = []
+    busy: list[str] = []
+    for shards in grouped_shards(range(SHARDS), run_groups):
+        state = _readiness(workbenches, collection, shards)
+        if isinstance(state, dg.SkipReason):
+            return state
+        if held_up := _held_up(workbenches, state):
+            return dg.SkipReason(held_up)
+        group = names.run_group(collection, shards, run_groups)
+        lease = timedelta(seconds=workbenches.settings.lease_seconds)
+        tags = {names.RUN_GROUP_TAG: group}
+        if run := at_work(instance, _longest(workbenches), tags=tags, alive=state.runs_alive, lease=lease):
+            busy.append(f"run {run[:8]} is in progress")
+        elif state.ready:
+            requests.append(_drain(collection, shards, tags))
+    return requests or _idle(instance, workbenches, collection, busy)
+
+
+def _held_up(workbenches: Workbenches, state: Readiness) -> str:
+    """Why a run would end without having sent anything; empty when it would not."""
+    wait = state.held_up_by
+    if not state.ready or wait is None or wait.seconds <= workbenches.settings.throttle_patience_seconds:
+        return ""
+    return f"documents wait, but {wait.reason}, for {duration(wait.seconds)} more"
+
+
+def _drain(collection: str, shards: Sequence[int], tags: Mapping[str, str]) -> dg.RunRequest:
+    config = {"ops": {names.embed_documents_step(collection): {"config": {"retrack": False}}}}
+    return dg.RunRequest(run_config=config, tags={**range_tags(shards[0], shards[-1]), **tags})
+
+
+def _idle(
+    instance: dg.DagsterInstance, workbenches: Workbenches, collection: str, busy: Sequence[str]
+) -> dg.SkipReason:
     if busy:
-        return dg.SkipReason(f"run {busy[:8]} is in progress")
+        return dg.SkipReason("; ".join(busy))
     state = _readiness(workbenches, collection)
     if isinstance(state, dg.SkipReason):
         return state
-    if state.ready:
-        step = {"config": {"retrack": False}}
-        return dg.RunRequest(run_config={"ops": {names.embed_documents_step(collection): step}}, tags=range_tags())
     beat = record_heartbeat(instance, collection, state, workbenches.settings.freshness_seconds)
     return dg.SkipReason("nothing is ready" + ("; recorded that everything known is published" if beat else ""))
 
@@ -62,10 +97,12 @@ def retry_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collectio
     return dg.RunRequest() if state.due_retries else dg.SkipReason("no failed document is due")
 
 
-def _readiness(workbenches: Workbenches, collection: str) -> Readiness | dg.SkipReason:
-    """How the collection stands, or why nothing is to be started for it."""
+def _readiness(
+    workbenches: Workbenches, collection: str, shards: Sequence[int] = range(SHARDS)
+) -> Readiness | dg.SkipReason:
+    """How these shards of the collection stand, or why nothing is to be started for it."""
     with clear_failures():
-        state = asyncio.run(_ask(workbenches, collection))
+        state = asyncio.run(_ask(workbenches, collection, shards))
     if state is None:
         return dg.SkipReason(f"collection {collection!r} is not applied yet: run `embedding-assets collections apply`")
     if state.paused:
@@ -73,10 +110,11 @@ def _readiness(workbenches: Workbenches, collection: str) -> Readiness | dg.Skip
     return state
 
 
-async def _ask(workbenches: Workbenches, collection: str) -> Readiness | None:
+async def _ask(workbenches: Workbenches, collection: str, shards: Sequence[int]) -> Readiness | None:
     async with workbenches.database() as db:
-        return await collection_state.readiness(db, collection)
+        return await collection_state.readiness(db, collection, shards)
 
 
 def _longest(workbenches: Workbenches) -> timedelta:
-    return timedelta(seconds=names.longest_run_seconds(workbenches.settings.max_run_seconds))
+    settings = workbenches.settings
+    return timedelta(seconds=names.longest_run_seconds(settings.max_run_seconds, settings.finish_seconds))

@@ -137,6 +137,10 @@ class ProviderError(ClassifiedError):
         self.retry_after = retry_after
 
 
+class WireFormatRefused(ProviderError):
+    """The provider does not take the encoding it was asked for; the embedder asks for another one from now on."""
+
+
 class StoreError(ClassifiedError):
     """PostgreSQL refused or went away."""
 

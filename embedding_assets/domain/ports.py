@@ -74,10 +74,27 @@ class Embedder(Protocol):
         """`base64` or `float` once the provider has shown what it speaks; None before."""
         ...
 
+    @property
+    def usd_per_million_tokens(self) -> float | None:
+        """The price of its input once `prepare` has run: configured, or from LiteLLM's packaged list; None: unknown."""
+        ...
+
+    async def prepare(self) -> None:
+        """Load what the first request needs, so that nothing delays a request once it was reserved."""
+        ...
+
+    def count_tokens(self, inputs: Sequence[str]) -> list[int]:
+        """Tokens of each input by the model's own tokenizer where that is known offline, else guessed high.
+
+        Blocks: the first call may load the tokenizer.
+        """
+        ...
+
     async def embed(self, inputs: Sequence[str]) -> EmbeddingReply:
         """One provider request for these inputs; never retries by itself.
 
         Raises:
+            WireFormatRefused: nothing was embedded; the next call asks for another encoding.
             ProviderError: classified; `count_mismatch` and `order_mismatch` when the reply cannot be matched to inputs.
         """
         ...

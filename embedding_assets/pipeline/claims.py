@@ -1,8 +1,9 @@
 """The claims a run holds: taken in lanes, kept alive, given back. First step of the stream.
 
-Not here: what is done with an item.
+Not here: how many may be taken (admission), what is done with an item.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anyio
@@ -10,9 +11,11 @@ import anyio
 from embedding_assets.domain.work import ClaimedItem, Lane, PublishedState
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, work_queue
+from embedding_assets.store.work_queue import Pick
 
-# Of every 20 claims one is left for the backfill lane, however much live work there is.
+# Of every 20 claims one is left for the backfill lane where it has waited for ten minutes, however much live work there is.
 _BACKFILL_SHARE = 20
+_BACKFILL_PATIENCE_SECONDS = 600.0
 # Arrivals of one fold's transaction.
 _FOLDED_AT_ONCE = 10_000
 
@@ -25,6 +28,15 @@ class Claimed:
     published: PublishedState | None
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Documents that may be claimed now: of both lanes together, of backfill among them, of each shard (None: any)."""
+
+    documents: int
+    backfill: int
+    of_each: Mapping[int, int] | None = None
+
+
 class Claims:
     """Claims of one run over the `shards` it has. `held` maps keys to items until they are settled or released."""
 
@@ -32,15 +44,17 @@ class Claims:
         self._bench = bench
         self.shards = shards
         self._changed = anyio.Event()
+        self._owed_to_backfill = 0.0
         self.held: dict[str, ClaimedItem] = {}
 
-    async def take(self, room: int) -> list[Claimed]:
-        """Fold arrivals, then claim up to `room` items, live first; what lost two workers comes alone, last."""
+    async def take(self, admitted: Admitted) -> list[Claimed]:
+        """Fold arrivals, then claim: live first, backfill its part; what lost two workers comes alone, last."""
         target = self._bench.target
         await self._fold()
+        if self.holds_suspect:
+            return []
         async with self._bench.db.transaction() as tx:
-            live = await self._claim(tx, Lane.LIVE, room - room // _BACKFILL_SHARE)
-            items = live + await self._claim(tx, Lane.BACKFILL, room - len(live))
+            items = await self._claim_lanes(tx, admitted)
             if not items and not self.held:
                 items = await self._claim_suspect(tx)
             known = await corpus.published_state(
@@ -49,6 +63,16 @@ class Claims:
         for item in items:
             self.held[item.document_key] = item
         return [Claimed(item, known.get(item.document_key)) for item in items]
+
+    @property
+    def holds_suspect(self) -> bool:
+        """Whether what is held may take a worker along: then it is held alone."""
+        return any(item.lost_claims >= work_queue.SUSPECT_AFTER for item in self.held.values())
+
+    async def anything_ready(self) -> bool:
+        """Whether a claim would find something."""
+        async with self._bench.db.transaction() as tx:
+            return await work_queue.has_ready_work(tx, self._bench.target.collection_id, self.shards)
 
     def settled(self, items: list[ClaimedItem]) -> None:
         """These claims ended, one way or the other."""
@@ -96,23 +120,79 @@ class Claims:
             async with self._bench.db.transaction() as tx:
                 folded = await work_queue.fold(tx, self._bench.target.collection_id, arrivals=_FOLDED_AT_ONCE)
 
-    async def _claim(self, tx: work_queue.Tx, lane: Lane, items: int, *, suspects: bool = False) -> list[ClaimedItem]:
+    async def _claim_lanes(self, tx: work_queue.Tx, admitted: Admitted) -> list[ClaimedItem]:
+        """First what backfill is owed, then live, then backfill with the rest."""
+        left = _Left(admitted)
+        self._owed_to_backfill = min(self._owed_to_backfill + left.documents / _BACKFILL_SHARE, left.documents)
+        owed = min(int(self._owed_to_backfill), left.documents)
+        items = await self._claim(tx, Lane.BACKFILL, owed, left, waited_seconds=_BACKFILL_PATIENCE_SECONDS)
+        self._owed_to_backfill -= owed
+        items += await self._claim(tx, Lane.LIVE, left.documents, left)
+        return items + await self._claim(tx, Lane.BACKFILL, min(left.documents, admitted.backfill), left)
+
+    async def _claim(
+        self, tx: work_queue.Tx, lane: Lane, items: int, left: "_Left", *, waited_seconds: float = 0.0
+    ) -> list[ClaimedItem]:
+        """Evenly over the shards, so that one with a long backlog does not hold up the others; then whatever is left."""
         if items <= 0:
             return []
-        return await work_queue.claim(
-            tx,
-            self._bench.target.collection_id,
-            self.shards,
-            lane=lane,
-            items=items,
-            owner=self._bench.run_id,
-            lease_seconds=self._bench.pace.lease_seconds,
-            suspects=suspects,
-            # A lease may end while its document waits here for a slow provider: this run is not its own successor.
-            leave=list(self.held),
-        )
+        claimed: list[ClaimedItem] = []
+        even = -(-items // max(len(self.shards), 1))
+        for most in (even, items):
+            got = await work_queue.claim(
+                tx,
+                self._bench.target.collection_id,
+                self.shards,
+                lane=lane,
+                items=items - len(claimed),
+                owner=self._bench.run_id,
+                lease_seconds=self._bench.pace.lease_seconds,
+                pick=Pick(
+                    of_each=left.of_each(self.shards, most),
+                    # A lease may end while its document waits here for a slow provider: this run is not its own successor.
+                    leave=list(self.held),
+                    waited_seconds=waited_seconds,
+                ),
+            )
+            claimed += got
+            left.taken(got)
+            if len(claimed) == items or len(got) < even:
+                break
+        return claimed
 
     async def _claim_suspect(self, tx: work_queue.Tx) -> list[ClaimedItem]:
-        return await self._claim(tx, Lane.LIVE, 1, suspects=True) or await self._claim(
-            tx, Lane.BACKFILL, 1, suspects=True
-        )
+        for lane in Lane:
+            items = await work_queue.claim(
+                tx,
+                self._bench.target.collection_id,
+                self.shards,
+                lane=lane,
+                items=1,
+                owner=self._bench.run_id,
+                lease_seconds=self._bench.pace.lease_seconds,
+                pick=Pick(suspects=True),
+            )
+            if items:
+                return items
+        return []
+
+
+class _Left:
+    """What is left of an admission while its claims are taken one after another."""
+
+    def __init__(self, admitted: Admitted) -> None:
+        self.documents = admitted.documents
+        self._of_each = dict(admitted.of_each) if admitted.of_each is not None else None
+
+    def of_each(self, shards: list[int], most: int) -> list[int]:
+        """The most to claim of each of these shards."""
+        if self._of_each is None:
+            return [most] * len(shards)
+        return [min(most, self._of_each.get(shard, 0)) for shard in shards]
+
+    def taken(self, items: list[ClaimedItem]) -> None:
+        """So much less is left."""
+        self.documents -= len(items)
+        for item in items:
+            if self._of_each is not None:
+                self._of_each[item.shard] -= 1

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from embedding_assets.domain.documents import SHARDS
-from embedding_assets.store import collections, failures, inspection, source_listings, vectors, work_queue
+from embedding_assets.domain.limits import LimitWait
+from embedding_assets.store import (
+    collections,
+    failures,
+    inspection,
+    rate_limiter,
+    source_listings,
+    vectors,
+    work_queue,
+)
 from embedding_assets.store.database import Database
 from embedding_assets.store.inspection import StoredProblems
 from embedding_assets.store.vectors import VectorTable
@@ -16,7 +25,8 @@ class Readiness:
     """What there is to do, as of `now` by the database's clock.
 
     `ready` is whether a run would find work, `due_retries` how many failed documents may be tried again, `overdue` how
-    many live changes are past their promise.
+    many live changes are past their promise. `held_up_by` keeps every request back: a budget, or the provider's own word.
+    `runs_alive` are those that hold a shard.
     """
 
     now: datetime
@@ -25,6 +35,8 @@ class Readiness:
     due_retries: int
     overdue: int
     last_poll_at: datetime | None
+    held_up_by: LimitWait | None = None
+    runs_alive: frozenset[str] = frozenset()
 
 
 async def readiness(db: Database, collection: str, shards: Sequence[int] = range(SHARDS)) -> Readiness | None:
@@ -40,6 +52,8 @@ async def readiness(db: Database, collection: str, shards: Sequence[int] = range
             due_retries=await failures.count_due(tx, applied.id),
             overdue=await inspection.count_overdue(tx, applied.id),
             last_poll_at=applied.last_poll_at,
+            held_up_by=await rate_limiter.held_up_by(tx, applied.id),
+            runs_alive=frozenset(await work_queue.runs_alive(tx, applied.id)),
         )
 
 

@@ -10,7 +10,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from embedding_assets.domain.failures import ProviderError
 from embedding_assets.domain.packing import Packer
-from embedding_assets.domain.work import Fail, Outcome, PreparedDocument, Publish, Stage
+from embedding_assets.domain.work import Fail, Outcome, PreparedDocument, Publish, Release, Stage
 from embedding_assets.pipeline.requesting import Input, InputResult, Requester
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors
@@ -28,6 +28,7 @@ class _Pending:
     waiting_for: set[bytes]
     sent: int = 0
     error: ProviderError | None = None
+    held_back: bool = False
 
 
 @dataclass(slots=True)
@@ -40,20 +41,23 @@ class _Waiting:
     def resolve(self, result: InputResult) -> list[Outcome]:
         """Documents that were waiting for nothing else."""
         ended: list[Outcome] = []
-        if result.error is None:
+        if result.error is None and result.held_back is None:
             self.stored.add(result.input_hash)
         for pending in self.documents.pop(result.input_hash, []):
             pending.waiting_for.discard(result.input_hash)
             pending.error = pending.error or result.error
+            pending.held_back = pending.held_back or result.held_back is not None
             if not pending.waiting_for:
                 ended.append(_outcome(pending))
         return ended
 
 
 def _outcome(pending: _Pending) -> Outcome:
-    if pending.error is None:
-        return Publish(pending.prepared, embedded=pending.sent)
-    return Fail(pending.prepared.item, pending.error, Stage.EMBEDDING)
+    if pending.error is not None:
+        return Fail(pending.prepared.item, pending.error, Stage.EMBEDDING)
+    if pending.held_back:
+        return Release(pending.prepared.item)
+    return Publish(pending.prepared, embedded=pending.sent)
 
 
 class EmbeddingStage:

@@ -1,6 +1,6 @@
 """The engine: work items in, published documents out, as one stream with bounded queues.
 
-claim → fetch → chunk → pack → embed → check → COPY → settle. No transaction is open across a source or provider call; a
+admit → claim → fetch → chunk → pack → embed → check → COPY → settle. No transaction is open across a source or provider call; a
 document is settled as soon as it is whole, however large the backlog. Not here: Dagster, settings, SQL.
 """
 
@@ -10,17 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
-from anyio import to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from embedding_assets.domain.documents import SHARDS
-from embedding_assets.domain.failures import ClassifiedError
-from embedding_assets.domain.work import Outcome, PreparedDocument, Tally, total
+from embedding_assets.domain.failures import ErrorType, SourceError
+from embedding_assets.domain.limits import LimitWait
+from embedding_assets.domain.work import Fail, Outcome, PreparedDocument, Stage, Tally, total
+from embedding_assets.pipeline.admission import Admission
 from embedding_assets.pipeline.claims import Claimed, Claims
 from embedding_assets.pipeline.embedding import EmbeddingStage
-from embedding_assets.pipeline.reading import read_document
+from embedding_assets.pipeline.reading import Reading, read_document
 from embedding_assets.pipeline.requesting import RequestCounts, Requester
 from embedding_assets.pipeline.settling import settle
+from embedding_assets.pipeline.streams import first_reason, gather
+from embedding_assets.pipeline.threads import run_in_time
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, vectors, work_queue
 
@@ -32,12 +35,16 @@ ALL_SHARDS = tuple(range(SHARDS))
 
 @dataclass(slots=True)
 class RunOutcome:
-    """What a run did. `shards` are those it could lease; `tallies` has those that had work. Seconds are wall time."""
+    """What a run did. `shards` are those it could lease; `tallies` has those that had work. Seconds are wall time.
+
+    `stopped_by` is what the run would have had to wait for when it ended with documents still in the queue.
+    """
 
     shards: tuple[int, ...]
     tallies: dict[int, Tally] = field(default_factory=dict[int, Tally])
     requests: RequestCounts = field(default_factory=RequestCounts)
     seconds: float = 0.0
+    stopped_by: LimitWait | None = None
 
     @property
     def total(self) -> Tally:
@@ -64,15 +71,21 @@ class EmbeddingIngestionPipeline:
         """
         leased = await self._lease(shards)
         started = time.monotonic()
-        stream = _Stream(self._bench, leased, force=force, max_documents=max_documents, on_settled=self._on_settled)
+        options = StreamOptions(force, max_documents, await self._inputs_per_document(), self._on_settled)
+        stream = _Stream(self._bench, leased, options)
         try:
             if leased:
                 await stream.run()
         finally:
             with anyio.CancelScope(shield=True):
                 await stream.claims.release_all()
-                await self._leave()
-        return RunOutcome(tuple(leased), stream.tallies, stream.requester.counts, time.monotonic() - started)
+                await self._leave(stream)
+        seconds = time.monotonic() - started
+        return RunOutcome(tuple(leased), stream.tallies, stream.requester.counts, seconds, stream.admission.stopped_by)
+
+    async def _inputs_per_document(self) -> float:
+        async with self._bench.db.transaction() as tx:
+            return await collections.inputs_per_document(tx, self._bench.target.collection_id)
 
     async def _lease(self, shards: Sequence[int]) -> list[int]:
         bench = self._bench
@@ -89,34 +102,40 @@ class EmbeddingIngestionPipeline:
             await work_queue.end_leases_of_others(tx, bench.target.collection_id, leased, owner=bench.run_id)
             return leased
 
-    async def _leave(self) -> None:
+    async def _leave(self, stream: "_Stream") -> None:
         bench = self._bench
+        done = total(stream.tallies.values())
         async with bench.db.transaction() as tx:
             await work_queue.free_shards(tx, bench.target.collection_id, owner=bench.run_id)
             if bench.embedder.wire_format is not None:
                 await collections.remember_wire_format(tx, bench.target.model_id, bench.embedder.wire_format)
+            await collections.remember_inputs_per_document(
+                tx, bench.target.collection_id, documents=done.published, inputs=done.chunks - done.chunks_reused
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """How one run's stream differs from another's."""
+
+    force: bool
+    max_documents: int | None
+    inputs_per_document: float
+    on_settled: Callable[[Tally], None] | None
 
 
 class _Stream:
     """One run's stream: its queues, its tasks, its counts."""
 
-    def __init__(
-        self,
-        bench: Workbench,
-        shards: list[int],
-        *,
-        force: bool,
-        max_documents: int | None,
-        on_settled: Callable[[Tally], None] | None,
-    ) -> None:
+    def __init__(self, bench: Workbench, shards: list[int], options: StreamOptions) -> None:
         self._bench = bench
-        self._force = force
-        self._left = max_documents if max_documents is not None else sys.maxsize
-        self._on_settled = on_settled
+        self._options = options
+        self._left = options.max_documents if options.max_documents is not None else sys.maxsize
         self._deadline = time.monotonic() + bench.pace.max_run_seconds
         self._sizes: dict[str, int] = {}
         self.claims = Claims(bench, shards)
         self.requester = Requester(bench)
+        self.admission = Admission(bench, self.requester, self.claims, inputs_per_document=options.inputs_per_document)
         self.tallies: dict[int, Tally] = {}
 
     async def run(self) -> None:
@@ -126,7 +145,7 @@ class _Stream:
                 await self._run_in_time()
                 background.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise _first_reason(group) from group
+            raise first_reason(group) from group
 
     async def _run_in_time(self) -> None:
         """A provider that throttles for ever must not hold a run for ever: what still waits then is given back."""
@@ -155,9 +174,18 @@ class _Stream:
         """Claim while there is room, and end when nothing is ready and nothing is under way that could come back."""
         size = self._bench.pace.claim_documents
         async with claimed:
-            while self._left > 0 and time.monotonic() < self._deadline:
+            while self._left > 0 and time.monotonic() < self._deadline and not self.admission.used_up:
                 room = min(2 * size - len(self.claims.held), size, self._left)
-                batch = await self.claims.take(room) if room > 0 else []
+                if room <= 0:
+                    await self.claims.wait_for_room()
+                    continue
+                admitted = await self.admission.admitted(room)
+                if isinstance(admitted, LimitWait):
+                    if not await self.admission.wait(admitted):
+                        return
+                    continue
+                batch = await self.claims.take(admitted)
+                self.admission.claimed(batch)
                 self._left -= len(batch)
                 for item in batch:
                     await claimed.send(item)
@@ -176,21 +204,30 @@ class _Stream:
             async for one in claimed:
                 while sum(self._sizes.values()) > self._bench.pace.bytes_in_flight:
                     await self.claims.wait_for_room()
-                reading = await to_thread.run_sync(
-                    lambda one=one: read_document(self._bench, one.item, one.published, force=self._force)
-                )
+                reading = await self._read_in_time(one)
                 if isinstance(reading, PreparedDocument):
                     self._sizes[one.item.document_key] = len(reading.document.content)
                     await prepared.send(reading)
                 else:
                     await outcomes.send(reading)
 
+    async def _read_in_time(self, one: Claimed) -> Reading:
+        """A fetch that outlasts its claim is given up: its thread is left behind, and the document is to blame."""
+        seconds = self._bench.pace.max_claim_seconds
+        try:
+            return await run_in_time(
+                lambda: read_document(self._bench, one.item, one.published, force=self._options.force), seconds=seconds
+            )
+        except TimeoutError:
+            message = f"it was fetched and chunked for {seconds:g} s without an end; its reader was left behind"
+            return Fail(one.item, SourceError(ErrorType.WORKER_LOST, message), Stage.FETCHING)
+
     async def _settle(self, outcomes: MemoryObjectReceiveStream[Outcome]) -> None:
         pace = self._bench.pace
         open_ = True
         async with outcomes:
             while open_:
-                batch, open_ = await _gather(outcomes, pace.settle_documents, pace.settle_interval)
+                batch, open_ = await gather(outcomes, pace.settle_documents, pace.settle_interval)
                 if batch:
                     self._record(await settle(self._bench, batch))
                     for outcome in batch:
@@ -200,34 +237,5 @@ class _Stream:
     def _record(self, tallies: dict[int, Tally]) -> None:
         for shard, tally in tallies.items():
             self.tallies.setdefault(shard, Tally()).add(tally)
-            if self._on_settled is not None:
-                self._on_settled(tally)
-
-
-async def _gather(
-    outcomes: MemoryObjectReceiveStream[Outcome], most: int, seconds: float
-) -> tuple[list[Outcome], bool]:
-    """Up to `most` outcomes, no longer than `seconds` after the first; and whether more may come."""
-    batch: list[Outcome] = []
-    try:
-        batch.append(await outcomes.receive())
-        with anyio.move_on_after(seconds):
-            while len(batch) < most:
-                batch.append(await outcomes.receive())
-    except anyio.EndOfStream:
-        return batch, False
-    return batch, True
-
-
-def _first_reason(group: BaseException) -> BaseException:
-    """The one error that explains a failed run: a classified one before any other, the first before the rest."""
-    leaves = _leaves(group)
-    classified = [error for error in leaves if isinstance(error, ClassifiedError)]
-    return (classified or leaves)[0]
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    group: BaseExceptionGroup[BaseException] = error
-    return [leaf for inner in group.exceptions for leaf in _leaves(inner)]
+            if self._options.on_settled is not None:
+                self._options.on_settled(tally)

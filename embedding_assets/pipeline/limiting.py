@@ -1,54 +1,145 @@
-"""Waiting for the shared limit before a request, and telling it when the provider says to stay away.
+"""Asking the shared limit and the budgets before a request, and telling them what came of it.
 
-Not here: the rules of the limit (store/rate_limiter and its SQL).
+Not here: the rules of the limit (store/rate_limiter and its SQL), or how much a run claims by it (admission).
 """
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import anyio
 
+from embedding_assets.domain.failures import EmbeddingAssetsError
+from embedding_assets.domain.limits import LimitWait, Room, WaitKind
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import rate_limiter
+from embedding_assets.store.rate_limiter import Reservation
 
 # Nobody tells a waiting worker that a neighbour gave way or that the limit was raised; it asks again at the latest after this.
-_LONGEST_WAIT_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 1.0
+# A request must reach the provider within the limit's margin (0.3 s) of its slot; one that was granted later is taken anew, but
+# not for ever: on a database that is so slow every time, the margin of the limit has to be raised.
+_FRESH_SECONDS = 0.3
+_TAKEN_ANEW = 2
+
+
+class NoRoom(EmbeddingAssetsError):
+    """A request would wait for the limit longer than a claim may be held for it: give its documents back."""
+
+    def __init__(self, wait: LimitWait) -> None:
+        super().__init__(wait.reason)
+        self.wait = wait
+
+
+@dataclass(slots=True)
+class ThrottledClock:
+    """Wall seconds in which anything of this run waited for the limit, however many requests waited together."""
+
+    seconds: float = 0.0
+    _waiting: int = 0
+    _since: float = 0.0
+
+    @contextmanager
+    def running(self) -> Generator[None, None, None]:
+        """Count while the block lasts."""
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self.seconds += time.monotonic() - self._since
 
 
 class SharedLimit:
-    """The limit of one run's collection; a collection without one always passes."""
+    """The limit and budgets of one run's collection; a collection with neither always passes.
 
-    def __init__(self, bench: Workbench) -> None:
+    `hold_seconds`: how long a request may wait before `reserve` gives up. Without a shared limit the provider's refusals
+    hold back this run alone.
+    """
+
+    def __init__(self, bench: Workbench, *, hold_seconds: float) -> None:
         self._db = bench.db
-        self._limit = bench.target.limit
+        self._account = bench.target.account
+        self._budgeted = bench.target.budgeted
+        self._hold_seconds = hold_seconds
+        self._blocked_until = 0.0
+        self.clock = ThrottledClock()
 
-    async def reserve(self, lane: Lane, *, inputs: int, tokens: int) -> float:
-        """Wait until one request with these inputs may be sent, and enter it; the seconds waited.
+    async def reserve(self, lane: Lane, *, inputs: int, tokens: int, usd: float) -> Reservation:
+        """Wait until one request with these inputs may be sent, and enter it.
 
         Raises:
+            NoRoom: it would wait longer than it may be held, or a budget is used up.
             StoreError: the request is larger than the limit's ceiling, or the limit is not applied.
         """
-        if self._limit is None:
-            return 0.0
-        waited = 0.0
+        waited, anew = 0.0, 0
         while True:
-            async with self._db.session() as connection:
-                wait = await rate_limiter.reserve(
-                    connection,
-                    self._limit.name,
-                    self._limit.consumer,
-                    lane=lane,
-                    requests=1,
-                    inputs=inputs,
-                    tokens=tokens,
-                )
-            if wait <= 0:
-                return waited
-            pause = min(wait, _LONGEST_WAIT_SECONDS)
-            waited += pause
-            await anyio.sleep(pause)
+            asked = time.monotonic()
+            answer = await self._enter(lane, inputs, tokens, usd)
+            if isinstance(answer, Reservation):
+                if time.monotonic() - asked <= _FRESH_SECONDS or anew >= _TAKEN_ANEW:
+                    return answer
+                anew += 1
+                continue
+            if answer.kind is WaitKind.BUDGET or waited + answer.seconds > self._hold_seconds:
+                raise NoRoom(answer)
+            waited += await self.pause(answer)
 
-    async def block(self, seconds: float) -> None:
+    async def pause(self, wait: LimitWait) -> float:
+        """Wait as long as it says, but not so long that a change of the limit goes unnoticed; the seconds."""
+        seconds = min(wait.seconds, LONGEST_PAUSE_SECONDS)
+        with self.clock.running():
+            await anyio.sleep(seconds)
+        return seconds
+
+    async def room(self, lane: Lane) -> Room:
+        """What is free now, without taking any of it."""
+        if not self._shared:
+            return Room(wait=self._own_block())
+        async with self._db.transaction() as tx:
+            free = await rate_limiter.room(tx, self._account, lane=lane)
+        own = self._own_block()
+        return free if own is None else Room(wait=own)
+
+    async def correct(self, made: Reservation, *, tokens: int, usd: float) -> None:
+        """The provider counted so many tokens: put the use right."""
+        if self._shared and (tokens, usd) != (made.tokens, made.usd):
+            async with self._db.transaction() as tx:
+                await rate_limiter.correct_use(tx, self._account, made, tokens=tokens, spent_tokens=tokens, usd=usd)
+
+    async def refund(self, made: Reservation) -> None:
+        """The provider answered with an error: it cost nothing, but it was sent."""
+        if self._budgeted:
+            async with self._db.transaction() as tx:
+                await rate_limiter.correct_use(tx, self._account, made, tokens=None, spent_tokens=0, usd=0.0)
+
+    async def refused(self, seconds: float) -> None:
         """The provider throttled us: all workers of this limit stay away for so long."""
-        if self._limit is None:
+        if self._account.limit_name is None:
+            self._blocked_until = max(self._blocked_until, time.monotonic() + seconds)
             return
         async with self._db.transaction() as tx:
-            await rate_limiter.block(tx, self._limit.name, seconds=seconds)
+            await rate_limiter.provider_refused(tx, self._account.limit_name, seconds=seconds)
+
+    @property
+    def _shared(self) -> bool:
+        return self._account.limit_name is not None or self._budgeted
+
+    def _own_block(self) -> LimitWait | None:
+        left = self._blocked_until - time.monotonic()
+        return LimitWait(left, WaitKind.BLOCKED) if left > 0 else None
+
+    async def _enter(self, lane: Lane, inputs: int, tokens: int, usd: float) -> Reservation | LimitWait:
+        if blocked := self._own_block():
+            return blocked
+        if not self._shared:
+            return Reservation(lane, 0, tokens, usd)
+        async with self._db.session() as connection:
+            return await rate_limiter.reserve_for_collection(
+                connection, self._account, lane=lane, inputs=inputs, tokens=tokens, usd=usd
+            )

@@ -18,8 +18,7 @@ from embedding_assets.domain.failures import (
     SourceError,
     StoreError,
 )
-from embedding_assets.domain.models import EmbeddingModel, input_hash
-from embedding_assets.domain.packing import estimate_tokens
+from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.work import (
     ClaimedItem,
     Delete,
@@ -56,7 +55,7 @@ def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState
         stage = Stage.CHUNKING
         if published == PublishedState(digest, bench.target.chunking.fingerprint) and not force:
             return Unchanged(item)
-        chunks = prepare_chunks(bench.target.model, document, chunk_text(bench.target.chunking, document.content))
+        chunks = prepare_chunks(bench, document, chunk_text(bench.target.chunking, document.content))
         return PreparedDocument(item, document, digest, chunks)
     except DocumentMissing:
         return Delete(item)
@@ -76,13 +75,14 @@ def _log_surprise(error: Exception, item: ClaimedItem, stage: Stage) -> None:
     _log.error("unexpected %s while %s %r\n%s", type(error).__name__, stage.value, item.document_key, frames)
 
 
-def prepare_chunks(model: EmbeddingModel, document: Document, chunks: list[Chunk]) -> tuple[PreparedChunk, ...]:
+def prepare_chunks(bench: Workbench, document: Document, chunks: list[Chunk]) -> tuple[PreparedChunk, ...]:
     """Each chunk with its input under the model's template."""
-    prepared: list[PreparedChunk] = []
-    for chunk in chunks:
-        text = model.input_for(chunk.content, document.title)
-        prepared.append(PreparedChunk(chunk, text, input_hash(text), estimate_tokens(text)))
-    return tuple(prepared)
+    texts = [bench.target.model.input_for(chunk.content, document.title) for chunk in chunks]
+    tokens = bench.embedder.count_tokens(texts)
+    return tuple(
+        PreparedChunk(chunk, text, input_hash(text), count)
+        for chunk, text, count in zip(chunks, texts, tokens, strict=True)
+    )
 
 
 def _check_storable(document: Document) -> None:

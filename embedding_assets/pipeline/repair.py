@@ -3,9 +3,11 @@
 The way back from lost or damaged vectors.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from embedding_assets.domain.failures import ErrorType, ProviderError
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.requesting import Input, RequestCounts, Requester
@@ -29,9 +31,10 @@ async def repair_vectors(bench: Workbench, shards: Sequence[int]) -> RepairOutco
     """Embed the published inputs of these shards that have no vector, or a zero one.
 
     Raises:
-        ProviderError: systemic; what was repaired so far stays.
+        ProviderError: systemic, or a budget is used up; what was repaired so far stays.
     """
-    requester = Requester(bench)
+    # It holds no claim, so it may wait as long as the limit takes.
+    requester = Requester(bench, hold_seconds=math.inf)
     outcome = RepairOutcome(requests=requester.counts)
     given_up: list[bytes] = []
     async with bench.db.transaction() as tx:
@@ -63,6 +66,10 @@ async def _embed(
     size = bench.target.caps.max_inputs
     for start in range(0, len(whole), size):
         for result in await requester.embed(whole[start : start + size]):
+            if result.held_back is not None:
+                raise ProviderError(
+                    ErrorType.BUDGET_REACHED, f"{result.held_back.reason}: what was repaired so far stays"
+                )
             if result.error is None:
                 outcome.repaired += 1
             else:

@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 import anyio
 
 from embedding_assets.domain.backoff import retry_wait, throttled_wait
-from embedding_assets.domain.failures import ErrorType, FailureClass, ProviderError, StoreError
+from embedding_assets.domain.concurrency import ConcurrencyWindow
+from embedding_assets.domain.failures import ErrorType, FailureClass, ProviderError, StoreError, WireFormatRefused
+from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.packing import estimate_tokens
 from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets.domain.work import Lane
-from embedding_assets.pipeline.limiting import SharedLimit
+from embedding_assets.pipeline.limiting import NoRoom, SharedLimit
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors
+from embedding_assets.store.rate_limiter import Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,17 @@ class Input:
 _HARMLESS_TEXT = "A sentence."
 _HARMLESS = Input(input_hash(_HARMLESS_TEXT), _HARMLESS_TEXT, estimate_tokens(_HARMLESS_TEXT), Lane.BACKFILL)
 
+# Too many requests at once may be the reason: fewer are sent together.
+_OVERLOADED = frozenset({ErrorType.RATE_LIMITED, ErrorType.PROVIDER_UNAVAILABLE, ErrorType.PROVIDER_TIMEOUT})
+
 
 @dataclass(frozen=True, slots=True)
 class InputResult:
-    """What became of an input: stored (error None), or why not."""
+    """What became of an input: stored (no error), refused, or held back because the limit or a budget had no room."""
 
     input_hash: bytes
     error: ProviderError | None = None
+    held_back: LimitWait | None = None
 
 
 @dataclass(slots=True)
@@ -48,6 +55,7 @@ class RequestCounts:
     """What this run asked of the provider, and what went wrong there, passing or not.
 
     `tokens` as the provider counts them, cost in USD where a price is known; `errors` counts replies by error type.
+    `throttled_seconds` is wall time in which anything waited for the limit.
     """
 
     requests: int = 0
@@ -64,21 +72,45 @@ class RequestCounts:
 
 
 class Requester:
-    """Sends batches of one run. `counts` is what was sent so far."""
+    """Sends batches of one run. `counts` is what was sent so far; a request waits for the limit for `hold_seconds` at most."""
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Workbench, *, hold_seconds: float | None = None) -> None:
         self._bench = bench
         self._good_replies = 0
-        self._limit = SharedLimit(bench)
-        self.counts = RequestCounts()
+        self._window = ConcurrencyWindow(bench.pace.requests_at_once)
+        self._places = anyio.CapacityLimiter(self._window.places)
+        self._counts = RequestCounts()
+        hold = bench.pace.throttle_hold if hold_seconds is None else hold_seconds
+        self.limit = SharedLimit(bench, hold_seconds=hold)
+
+    @property
+    def counts(self) -> RequestCounts:
+        """What was asked so far."""
+        self._counts.throttled_seconds = self.limit.clock.seconds
+        return self._counts
 
     async def embed(self, inputs: Sequence[Input]) -> list[InputResult]:
-        """Embed and store; every input comes back once, stored or refused.
+        """Embed and store; every input comes back once: stored, refused, or held back by the limit.
 
         Raises:
             ProviderError: systemic (credentials, unknown model), or a harmless input fared no better: no input is to
                 blame.
         """
+        try:
+            return await self._embed(inputs)
+        except NoRoom as full:
+            return [InputResult(one.input_hash, held_back=full.wait) for one in inputs]
+
+    async def ask(self, text: str, lane: Lane) -> EmbeddingReply:
+        """The checked reply to one text, which is not stored; with the limit and the short retries of any request.
+
+        Raises:
+            NoRoom: the limit has no room for it.
+            ProviderError: what the provider answered in the end.
+        """
+        return await self._ask([Input(input_hash(text), text, estimate_tokens(text), lane)])
+
+    async def _embed(self, inputs: Sequence[Input]) -> list[InputResult]:
         try:
             reply = await self._ask(inputs)
         except ProviderError as error:
@@ -109,17 +141,18 @@ class Requester:
             raise ProviderError(error.error_type, message, status=error.status) from None
 
     async def _ask(self, inputs: Sequence[Input]) -> EmbeddingReply:
-        """One answer, with short retries for what may pass; a throttled wait spends no try."""
+        """One answer, with short retries for what may pass; being throttled spends no try."""
         tries = 0
+        await self._bench.embedder.prepare()
         while True:
             try:
                 return await self._request(inputs)
+            except WireFormatRefused:
+                continue
             except ProviderError as error:
-                self.counts.count_error(error.error_type)
+                self._counts.count_error(error.error_type)
                 if error.failure_class is FailureClass.THROTTLED:
-                    seconds = throttled_wait(error.retry_after, luck=random.random())
-                    await self._limit.block(seconds)
-                    await self._wait(seconds, throttled=True)
+                    await self.limit.refused(throttled_wait(error.retry_after, luck=random.random()))
                     continue
                 tries += 1
                 may_pass = (
@@ -127,39 +160,58 @@ class Requester:
                 )
                 if not may_pass or tries >= self._bench.pace.request_tries:
                     raise
-                await self._wait(retry_wait(error.retry_after, tries, luck=random.random()), throttled=False)
+                await anyio.sleep(retry_wait(error.retry_after, tries, luck=random.random()))
 
     async def _request(self, inputs: Sequence[Input]) -> EmbeddingReply:
-        lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
-        tokens = sum(one.tokens for one in inputs)
-        await self._reserve(lane, inputs=len(inputs), tokens=tokens)
-        self.counts.requests += 1
-        self.counts.inputs += len(inputs)
-        reply = await self._bench.embedder.embed([one.text for one in inputs])
+        async with self._places:
+            reservation = await self._reserve(inputs)
+            sent_in_round = self._window.rounds
+            self._counts.requests += 1
+            self._counts.inputs += len(inputs)
+            try:
+                reply = await self._bench.embedder.embed([one.text for one in inputs])
+            except ProviderError as error:
+                if error.status is not None:
+                    await self.limit.refund(reservation)
+                if error.error_type in _OVERLOADED:
+                    self._window.refused(sent_in_round)
+                raise
+            else:
+                self._window.went_well()
+            finally:
+                self._places.total_tokens = self._window.places
         self._good_replies += len(reply.rejected) < len(inputs)
-        self.counts.tokens += reply.tokens or 0
-        self.counts.cost_usd += reply.cost_usd or 0.0
-        self.counts.reordered_replies += reply.reordered
+        await self._account(reservation, reply)
         return reply
 
-    async def _reserve(self, lane: Lane, *, inputs: int, tokens: int) -> None:
+    async def _account(self, reservation: Reservation, reply: EmbeddingReply) -> None:
+        tokens = reservation.tokens if reply.tokens is None else reply.tokens
+        usd = self._usd(tokens) if reply.cost_usd is None else reply.cost_usd
+        self._counts.tokens += reply.tokens or 0
+        self._counts.cost_usd += reply.cost_usd or 0.0
+        self._counts.reordered_replies += reply.reordered
+        await self.limit.correct(reservation, tokens=tokens, usd=usd)
+
+    async def _reserve(self, inputs: Sequence[Input]) -> Reservation:
+        lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
+        tokens = sum(one.tokens for one in inputs)
         try:
-            self.counts.throttled_seconds += await self._limit.reserve(lane, inputs=inputs, tokens=tokens)
+            return await self.limit.reserve(lane, inputs=len(inputs), tokens=tokens, usd=self._usd(tokens))
         except StoreError as error:
             if error.error_type is not ErrorType.INVALID_DATA:
                 raise
             # It is larger than the limit's ceiling: halving may help it, waiting never will.
             raise ProviderError(ErrorType.TOO_LARGE, str(error)) from None
 
-    async def _wait(self, seconds: float, *, throttled: bool) -> None:
-        if throttled:
-            self.counts.throttled_seconds += seconds
-        await anyio.sleep(seconds)
+    def _usd(self, tokens: int) -> float:
+        """An unknown price counts as the configured one: a budget that counts nothing would hold nothing."""
+        price = self._bench.embedder.usd_per_million_tokens
+        return tokens * (self._bench.pace.unknown_usd_per_million_tokens if price is None else price) / 1e6
 
     async def _store(self, inputs: Sequence[Input], reply: EmbeddingReply) -> list[InputResult]:
         refused = {bad.position: ProviderError(bad.error_type, bad.detail) for bad in reply.rejected}
         for error in refused.values():
-            self.counts.count_error(error.error_type)
+            self._counts.count_error(error.error_type)
         good = [position for position in range(len(inputs)) if position not in refused]
         if good:
             hashes = [inputs[position].input_hash for position in good]

@@ -8,21 +8,27 @@ from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
 from embedding_assets.domain.ports import Embedder, Source
 from embedding_assets.store.database import Database
+from embedding_assets.store.rate_limiter import Account
 from embedding_assets.store.vector_index import IndexOptions
 from embedding_assets.store.vectors import VectorTable
 
 
 @dataclass(frozen=True, slots=True)
 class LimitName:
-    """A shared limit and the name this pipeline draws on it by."""
+    """A shared limit and the name this pipeline draws on it by; `inputs_per_minute` is the most its ceiling allows."""
 
     name: str
     consumer: str
+    inputs_per_minute: int
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One collection, as settings and database agree on it."""
+    """One collection, as settings and database agree on it.
+
+    `budgeted`: it or its limit has a budget. `requeue`: a run drains the queue; otherwise it takes one minute's items from
+    each shard and ends.
+    """
 
     name: str
     collection_id: int
@@ -32,6 +38,14 @@ class Target:
     caps: PackingCaps
     index: IndexOptions = field(default_factory=IndexOptions)
     limit: LimitName | None = None
+    budgeted: bool = False
+    requeue: bool = True
+
+    @property
+    def account(self) -> Account:
+        """Whom requests are charged to."""
+        limit = self.limit
+        return Account(self.collection_id, limit.name if limit else None, limit.consumer if limit else None)
 
     @property
     def table(self) -> VectorTable:
@@ -45,7 +59,8 @@ class Pace:
 
     A lease is lengthened every third of itself, never beyond `max_claim_seconds`, so that a hung worker loses its claims
     too. A run claims nothing new after `max_run_seconds`, and gives back what is not settled `finish_seconds`
-    later: before an orchestrator takes it for stuck.
+    later: before an orchestrator takes it for stuck. What is claimed waits for the shared limit no longer than
+    `throttle_hold`, then it is given back; a run that holds nothing ends after waiting for `throttle_patience`.
     """
 
     lease_seconds: float = 60.0
@@ -59,6 +74,9 @@ class Pace:
     requests_at_once: int = 4
     request_tries: int = 4
     bytes_in_flight: int = 64_000_000
+    throttle_hold: float = 10.0
+    throttle_patience: float = 65.0
+    unknown_usd_per_million_tokens: float = 0.2
     ladder: tuple[float, ...] = LADDER_SECONDS
 
 

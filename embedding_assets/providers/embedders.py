@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import Embedder
 from embedding_assets.providers.litellm_embedder import LiteLLMEmbedder
-from embedding_assets.providers.local_embedder import DIMENSIONS, LOCAL_MODEL
+from embedding_assets.providers.local_embedder import DIMENSIONS, LOCAL_MODEL, PROVIDER
+from embedding_assets.providers.wire_format import FLOAT
 
 
 def build_embedder(
@@ -16,6 +17,7 @@ def build_embedder(
     timeout_seconds: float,
     wire_format: str | None,
     extra: Mapping[str, object],
+    usd_per_million_tokens: float | None = None,
 ) -> Embedder:
     """The embedder of a model as LiteLLM names it, `local/wordllama-256` included.
 
@@ -25,6 +27,9 @@ def build_embedder(
     if model.name == LOCAL_MODEL and model.dimensions != DIMENSIONS:
         message = f"{LOCAL_MODEL} has {DIMENSIONS} dimensions, not {model.dimensions}: correct the collection"
         raise ValueError(message)
+    if model.name.startswith(f"{PROVIDER}/"):
+        # LiteLLM takes no encoding for a provider of ours: asking would cost a refusal.
+        wire_format = FLOAT
     return LiteLLMEmbedder(
         model,
         api_base=api_base,
@@ -32,4 +37,5 @@ def build_embedder(
         timeout_seconds=timeout_seconds,
         wire_format=wire_format,
         extra=extra,
+        usd_per_million_tokens=usd_per_million_tokens,
     )

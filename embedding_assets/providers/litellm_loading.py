@@ -39,6 +39,15 @@ def _litellm() -> Any:
     return litellm
 
 
+def list_price(litellm: Any, model_name: str) -> float | None:
+    """US dollars per million input tokens from LiteLLM's packaged list; None for a model that is not on it."""
+    try:
+        price = litellm.get_model_info(model_name).get("input_cost_per_token")
+    except Exception:  # noqa: BLE001  it raises a bare Exception for a model it does not know
+        return None
+    return None if price is None else float(price) * 1e6
+
+
 def _accept_base64_quietly() -> None:
     """Stop a warning at its source: the reply type declares floats, and dumping base64 from it warns for every vector.
 

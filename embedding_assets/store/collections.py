@@ -93,6 +93,19 @@ async def remember_wire_format(tx: Tx, model_id: int, wire_format: str) -> None:
     await tx.execute(_SQL["remember_wire_format"], {"model_id": model_id, "wire_format": wire_format})
 
 
+async def inputs_per_document(tx: Tx, collection_id: int) -> float:
+    """The inputs a document needed lately; 1.0 while nothing was published."""
+    row = await (await tx.execute(_SQL["inputs_per_document"], {"collection_id": collection_id})).fetchone()
+    return row[0] if row else 1.0
+
+
+async def remember_inputs_per_document(tx: Tx, collection_id: int, *, documents: int, inputs: int) -> None:
+    """Let a run's mean move the trailing one, the more the larger the run was; a run of nothing leaves it."""
+    if documents and inputs:
+        values = {"collection_id": collection_id, "documents": documents, "inputs": inputs}
+        await tx.execute(_SQL["remember_inputs_per_document"], values)
+
+
 def _columns(settings: CollectionSettings) -> dict[str, object]:
     return {
         "name": settings.name,

@@ -14,6 +14,9 @@ from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("work_queue")
 
+# An item that lost so many workers is claimed apart, alone.
+SUSPECT_AFTER = 2
+
 
 @dataclass(frozen=True, slots=True)
 class ClosedObligation:
@@ -36,6 +39,20 @@ class QueueDepth:
     state: str
     documents: int
     oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Which of the ready items a claim takes.
+
+    `of_each` bounds the items of each shard, in the order of the shards; `leave` names documents to leave; `suspects` takes
+    those that lost two workers, and only those; `waited_seconds` those that waited so long already.
+    """
+
+    of_each: Sequence[int] | None = None
+    leave: Sequence[str] = ()
+    suspects: bool = False
+    waited_seconds: float = 0.0
 
 
 async def enqueue(
@@ -83,23 +100,21 @@ async def claim(
     items: int,
     owner: str,
     lease_seconds: float,
-    suspects: bool = False,
-    leave: Sequence[str] = (),
+    pick: Pick = Pick(),
     now: datetime | None = None,
 ) -> list[ClaimedItem]:
-    """Claim up to `items` ready items of these shards, none of the documents to `leave`.
-
-    `suspects` claims those that lost two workers, and only those.
-    """
+    """Claim up to `items` ready items of these shards, as far as `pick` takes them."""
     values = {
         "collection_id": collection_id,
         "shards": list(shards),
+        "of_each": list(pick.of_each) if pick.of_each is not None else [items] * len(shards),
         "lane": lane.value,
         "items": items,
         "owner": owner,
         "lease_seconds": lease_seconds,
-        "suspects": suspects,
-        "leave": list(leave),
+        "suspects": pick.suspects,
+        "leave": list(pick.leave),
+        "waited_seconds": pick.waited_seconds,
         "now": now,
     }
     cursor = await tx.execute(_SQL["claim"], values)
@@ -205,6 +220,12 @@ async def shards_held_for(tx: Tx, collection_id: int) -> float:
     """Seconds until the last shard lease ends by itself, 0.0 when no shard is leased."""
     row = await (await tx.execute(_SQL["shards_held_for"], {"collection_id": collection_id})).fetchone()
     return max(row[0] or 0.0, 0.0) if row else 0.0
+
+
+async def runs_alive(tx: Tx, collection_id: int) -> list[str]:
+    """Owners of shards whose leases have not ended."""
+    rows = await (await tx.execute(_SQL["runs_alive"], {"collection_id": collection_id})).fetchall()
+    return [row[0] for row in rows]
 
 
 async def extend_shards(tx: Tx, collection_id: int, *, owner: str, lease_seconds: float) -> list[int]:

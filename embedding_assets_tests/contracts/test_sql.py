@@ -98,6 +98,8 @@ def test_a_claim_reads_only_what_it_claims(database_url: str) -> None:
         "owner": "worker",
         "lease_seconds": 60.0,
         "suspects": False,
+        "of_each": [13] * len(ALL_SHARDS),
+        "waited_seconds": 0.0,
         "leave": [f"held-{number}" for number in range(400)],
         "now": None,
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from embedding_assets.defs.ticks import Tick, embed_tick, retry_tick, source_tick
+from embedding_assets.defs.ticks import EmbedTick, Tick, embed_tick, retry_tick, source_tick
 from embedding_assets_tests.support.code_location import CodeLocation, build_location
 
 GROUP = {"embedding_assets/run_group": "docs"}
@@ -14,8 +14,7 @@ ALL_PARTITIONS = {"dagster/asset_partition_range_start": "00", "dagster/asset_pa
 
 def test_ready_work_starts_a_scheduled_run_over_all_partitions(location: CodeLocation) -> None:
     location.sync()
-    request = every_minute(location)
-    assert isinstance(request, dg.RunRequest)
+    request = only(every_minute(location))
     assert request.tags.items() >= ALL_PARTITIONS.items()
     assert request.run_config == {"ops": {"docs__documents": {"config": {"retrack": False}}}}
     assert request.run_key is None
@@ -23,8 +22,7 @@ def test_ready_work_starts_a_scheduled_run_over_all_partitions(location: CodeLoc
 
 def test_the_requested_run_publishes(location: CodeLocation) -> None:
     location.sync()
-    request = every_minute(location)
-    assert isinstance(request, dg.RunRequest)
+    request = only(every_minute(location))
     location.run_job("docs__embed_documents", run_config=request.run_config, tags=request.tags)
     assert location.rows("SELECT count(*) FROM embedding_assets.publications") == [(12,)]
 
@@ -63,7 +61,7 @@ def test_a_finished_run_and_another_collections_run_hold_nothing_up(location: Co
     location.instance.create_run_for_job(embed, tags=GROUP, status=dg.DagsterRunStatus.FAILURE)
     other = {"embedding_assets/run_group": "tickets"}
     location.instance.create_run_for_job(embed, tags=other, status=dg.DagsterRunStatus.STARTED)
-    assert isinstance(every_minute(location), dg.RunRequest)
+    assert only(every_minute(location))
 
 
 def test_a_run_in_progress_past_its_time_limit_is_stuck_and_holds_nothing_up(location: CodeLocation) -> None:
@@ -71,7 +69,7 @@ def test_a_run_in_progress_past_its_time_limit_is_stuck_and_holds_nothing_up(loc
     embed = job(location, "docs__embed_documents")
     stuck = location.instance.create_run_for_job(embed, tags=GROUP, status=dg.DagsterRunStatus.STARTED)
     location.age_run(stuck.run_id, hours=1)
-    assert isinstance(every_minute(location), dg.RunRequest)
+    assert only(every_minute(location))
 
 
 def test_a_paused_collection_starts_nothing(database_url: str, tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -134,8 +132,15 @@ def test_a_retry_that_is_due_is_requeued_by_the_requested_run(published: CodeLoc
     assert reason(due_retries(published)) == "no failed document is due"
 
 
-def every_minute(location: CodeLocation) -> Tick:
-    return embed_tick(location.instance, location.workbenches, "docs")
+def every_minute(location: CodeLocation, *, run_groups: int = 1) -> EmbedTick:
+    return embed_tick(location.instance, location.workbenches, "docs", run_groups)
+
+
+def only(tick: EmbedTick) -> dg.RunRequest:
+    """The one run that was asked for."""
+    assert isinstance(tick, list)
+    [request] = tick
+    return request
 
 
 def source_changes(location: CodeLocation) -> Tick:
@@ -146,7 +151,7 @@ def due_retries(location: CodeLocation) -> Tick:
     return retry_tick(location.instance, location.workbenches, "docs")
 
 
-def reason(tick: Tick) -> str:
+def reason(tick: "Tick | EmbedTick") -> str:
     assert isinstance(tick, dg.SkipReason)
     return tick.skip_message or ""
 

@@ -82,7 +82,7 @@ def test_an_input_larger_than_the_limits_ceiling_fails_its_document_alone(databa
         async with bench.db.transaction() as tx:
             await rate_limiter.apply(tx, LimitSettings("key", "us", 1.0, None, None, 100, "own", 0))
         caps = replace(bench.target.caps, max_tokens=100)
-        limited = replace(bench, target=replace(bench.target, caps=caps, limit=LimitName("key", "us")))
+        limited = replace(bench, target=replace(bench.target, caps=caps, limit=LimitName("key", "us", 100)))
         outcome = await sync_and_run(limited)
         assert (outcome.total.published, outcome.total.errors) == (1, {"too_large": 1})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from embedding_assets.domain.failures import ErrorType
 from embedding_assets.domain.work import Unchanged
-from embedding_assets.pipeline.claims import Claims
+from embedding_assets.pipeline.claims import Admitted, Claims
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.search import search_text
 from embedding_assets.pipeline.settling import settle
@@ -225,7 +225,7 @@ def test_a_run_that_gets_a_dead_runs_shard_gets_its_items_at_once(database_url: 
     async def body(bench: Workbench) -> None:
         await sync_source(bench)
         dead = Claims(replace(bench, run_id="dead run"), list(range(16)))
-        assert len(await dead.take(100)) == 8
+        assert len(await dead.take(Admitted(100, 100))) == 8
         outcome = await EmbeddingIngestionPipeline(bench).run()
         assert outcome.total.published == 8
         late = await settle(bench, [Unchanged(item) for item in dead.held.values()])

@@ -9,7 +9,7 @@ import psycopg
 
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.work import Delete, Outcome, PreparedDocument, Publish, Tally, total
-from embedding_assets.pipeline.claims import Claimed, Claims
+from embedding_assets.pipeline.claims import Admitted, Claimed, Claims
 from embedding_assets.pipeline.reading import read_document
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.sync import sync_source
@@ -61,7 +61,7 @@ def test_settles_that_publish_and_delete_common_inputs_crosswise_do_not_deadlock
             (tmp_path / f"edited-{number}.md").write_text(paragraph(2, number), encoding="utf-8")
             (tmp_path / f"deleted-{number}.md").unlink()
         await sync_source(bench)
-        claimed = await Claims(replace(bench, run_id="both"), list(range(16))).take(100)
+        claimed = await Claims(replace(bench, run_id="both"), list(range(16))).take(Admitted(100, 100))
         outcomes = {one.item.document_key: await _outcome(bench, one) for one in claimed}
         first, second = ([outcomes[f"edited-{number}.md"], outcomes[f"deleted-{number}.md"]] for number in (1, 2))
         settled = total(

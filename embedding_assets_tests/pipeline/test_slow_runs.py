@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 
 from embedding_assets.domain.work import Lane
-from embedding_assets.pipeline.claims import Claims
+from embedding_assets.pipeline.claims import Admitted, Claims
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.workbench import Workbench
@@ -66,7 +66,7 @@ def test_a_run_that_lost_its_shards_claims_nothing_more_from_them(database_url: 
             while len(claims.shards) == 16:  # noqa: ASYNC110 - the heartbeat has no event to wait for
                 await asyncio.sleep(0.01)
         beating.cancel()
-        claimed = {one.item.shard for one in await claims.take(100)}
+        claimed = {one.item.shard for one in await claims.take(Admitted(100, 100))}
         assert claims.shards == list(range(8))
         assert claimed < set(range(8))
 
@@ -82,7 +82,7 @@ def test_a_live_change_behind_a_long_line_of_arrivals_is_claimed_at_once(databas
             line = [(f"waiting-{number}", None) for number in range(10_000)]
             await work_queue.enqueue(tx, collection_id, line, lane=Lane.BACKFILL)
             await work_queue.enqueue(tx, collection_id, [("document-000.md", None)], lane=Lane.LIVE)
-        [first] = await Claims(bench, list(range(16))).take(1)
+        [first] = await Claims(bench, list(range(16))).take(Admitted(1, 1))
         assert first.item.document_key == "document-000.md"
 
     on_bench(database_url, tmp_path, body)

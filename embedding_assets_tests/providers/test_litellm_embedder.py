@@ -8,7 +8,7 @@ import anyio
 import numpy as np
 import pytest
 
-from embedding_assets.domain.failures import ErrorType, ProviderError
+from embedding_assets.domain.failures import ErrorType, ProviderError, WireFormatRefused
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets_tests.providers.calls import embed, embedder_for
@@ -65,9 +65,11 @@ def test_floats_in_answer_to_base64_are_accepted_and_remembered(provider: Simula
 def test_a_provider_that_refuses_base64_is_asked_for_it_once(provider: Simulator) -> None:
     provider.fault(FaultKind.REFUSE_BASE64)
     embedder = embedder_for(provider)
+    with pytest.raises(WireFormatRefused):
+        embed(embedder, INPUTS)
+    assert embedder.wire_format == "float"
     for reply in embed(embedder, INPUTS, INPUTS):
         _expected(reply, INPUTS)
-    assert embedder.wire_format == "float"
     assert provider.counters().statuses == {"400": 1, "200": 2}
 
 

@@ -14,6 +14,14 @@ from embedding_assets.store.rate_limiter import LimitSettings
 from embedding_assets_tests.support.database import on_database
 
 OURS, NEIGHBOUR = "embedding-assets", "chat"
+_FORBIDDEN = (
+    b"SELECT * FROM embedding_assets.rate_limit_slots",
+    b"UPDATE embedding_assets.rate_limits SET requests_per_minute = 1000000",
+    b"INSERT INTO embedding_assets.work_arrivals (collection_id, document_key) VALUES (1, 'a')",
+    b"SELECT embedding_assets.provider_refused('key', 600)",
+    b"SELECT embedding_assets.spend('limit', 'key', '{}', 1, 1)",
+    b"CALL embedding_assets.reserve_for_collection('key', 'chat', 1, 'live', 1, 1, 1, 0, NULL, NULL, NULL, NULL)",
+)
 
 
 async def _limit(db: Database, *, requests: int | None = 450, share: float = 0.7, **settings: object) -> None:
@@ -118,8 +126,8 @@ async def test_each_resource_holds_on_its_own(db: Database) -> None:
 async def test_a_blocked_limit_lets_nobody_pass_until_then_and_is_never_shortened(db: Database) -> None:
     await _limit(db)
     async with db.transaction() as tx:
-        await rate_limiter.block(tx, "key", seconds=30)
-        await rate_limiter.block(tx, "key", seconds=1)
+        await rate_limiter.provider_refused(tx, "key", seconds=30)
+        await rate_limiter.provider_refused(tx, "key", seconds=1)
     for consumer in (OURS, NEIGHBOUR):
         assert 1 < await _take(db, consumer) <= 30
 
@@ -179,13 +187,15 @@ async def test_a_role_that_may_only_reserve_can_do_nothing_else(db: Database) ->
         await tx.execute("CREATE ROLE only_reserves")
         await tx.execute("GRANT USAGE ON SCHEMA embedding_assets TO only_reserves")
         await tx.execute("GRANT EXECUTE ON PROCEDURE embedding_assets.reserve TO only_reserves")
+        await tx.execute("GRANT EXECUTE ON FUNCTION embedding_assets.take_from_limit TO only_reserves")
     try:
         async with db.autocommit() as connection:
             await connection.execute("SET ROLE only_reserves")
             asked = {"lane": Lane.LIVE, "requests": 1, "inputs": 1, "tokens": 1}
             assert await rate_limiter.reserve(connection, "key", OURS, **asked) == 0  # pyright: ignore[reportArgumentType]
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                await connection.execute("SELECT * FROM embedding_assets.rate_limit_slots")
+            for forbidden in _FORBIDDEN:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    await connection.execute(forbidden)
     finally:
         async with db.transaction() as tx:
             await tx.execute("DROP OWNED BY only_reserves")

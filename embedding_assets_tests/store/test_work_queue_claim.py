@@ -8,6 +8,7 @@ from embedding_assets.domain.documents import shard_of
 from embedding_assets.domain.work import Lane
 from embedding_assets.store import work_queue
 from embedding_assets.store.database import Database
+from embedding_assets.store.work_queue import Pick
 from embedding_assets_tests.support.collections import make_collection
 from embedding_assets_tests.support.database import on_database
 from embedding_assets_tests.support.queue import ALL_SHARDS, NOON, arrive, at, claim, items, keys, put
@@ -241,6 +242,14 @@ async def test_a_claim_leaves_what_it_is_told_to(db: Database) -> None:
         await put(tx, docs, "a", "b")
         left = ["a", "never queued"]
         claimed = await work_queue.claim(
-            tx, docs.id, ALL_SHARDS, lane=Lane.LIVE, items=2, owner="worker", lease_seconds=60, leave=left, now=NOON
+            tx,
+            docs.id,
+            ALL_SHARDS,
+            lane=Lane.LIVE,
+            items=2,
+            owner="worker",
+            lease_seconds=60,
+            pick=Pick(leave=left),
+            now=NOON,
         )
     assert keys(claimed) == ["b"]

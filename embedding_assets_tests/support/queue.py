@@ -11,6 +11,7 @@ from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.work import ClaimedItem, Lane
 from embedding_assets.store import work_queue
 from embedding_assets.store.database import Tx
+from embedding_assets.store.work_queue import Pick
 from embedding_assets_tests.support.collections import MadeCollection
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -76,7 +77,7 @@ async def claim(
         items=items,
         owner=owner,
         lease_seconds=lease_seconds,
-        suspects=suspects,
+        pick=Pick(suspects=suspects),
         now=now,
     )
     return sorted(claimed, key=lambda item: item.document_key)

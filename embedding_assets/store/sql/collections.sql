@@ -34,3 +34,14 @@ SELECT EXISTS (
 -- name: remember_wire_format
 UPDATE embedding_assets.models SET wire_format = %(wire_format)s
 WHERE id = %(model_id)s AND wire_format IS DISTINCT FROM %(wire_format)s
+
+-- name: inputs_per_document
+SELECT coalesce(inputs_per_document, 1.0) FROM embedding_assets.collections WHERE id = %(collection_id)s
+
+-- name: remember_inputs_per_document
+-- A run of 200 documents or more counts for half.
+UPDATE embedding_assets.collections
+SET inputs_per_document = coalesce(inputs_per_document, %(inputs)s::float8 / %(documents)s)
+    + (%(inputs)s::float8 / %(documents)s - coalesce(inputs_per_document, %(inputs)s::float8 / %(documents)s))
+      * 0.5 * least(1.0, %(documents)s / 200.0)
+WHERE id = %(collection_id)s

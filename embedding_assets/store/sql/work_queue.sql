@@ -71,16 +71,17 @@ ON CONFLICT (collection_id, document_key) DO NOTHING
 -- One index range per shard, ended by LIMIT: an OR over readiness columns, or one range for all shards, reads the whole queue.
 WITH ready AS (
     SELECT picked.document_key
-    FROM unnest(%(shards)s::smallint[]) AS s (shard)
+    FROM unnest(%(shards)s::smallint[], %(of_each)s::integer[]) AS s (shard, most)
     CROSS JOIN LATERAL (
         SELECT document_key FROM embedding_assets.work_items
         WHERE collection_id = %(collection_id)s AND shard = s.shard AND lane = %(lane)s::embedding_assets.lane
           -- In a subquery the clock is read once, so that the index ends the range; volatile, it would only filter.
-          AND available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
+          AND available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp())
+                                      - make_interval(secs => %(waited_seconds)s))
           -- What lost two workers is claimed apart, alone: it cannot take its neighbours along.
           AND (lost_claims >= 2 OR (lost_claims = 1 AND lease_owner IS NOT NULL)) = %(suspects)s
           AND document_key <> ALL(%(leave)s::text[])
-        ORDER BY available_at LIMIT %(items)s FOR UPDATE SKIP LOCKED
+        ORDER BY available_at LIMIT s.most FOR UPDATE SKIP LOCKED
     ) AS picked
     LIMIT %(items)s
 )
@@ -140,7 +141,8 @@ WITH held AS (
 )
 UPDATE embedding_assets.work_items AS w SET
     lease_owner = NULL, fence = NULL, claimed_generation = NULL, claimed_at = NULL,
-    available_at = coalesce(%(now)s::timestamptz, clock_timestamp())
+    -- It keeps its place: what was given back while the limit was full must not fall behind what came after it.
+    available_at = least(w.first_enqueued_at, coalesce(%(now)s::timestamptz, clock_timestamp()))
 FROM held
 WHERE w.collection_id = %(collection_id)s AND w.document_key = held.document_key
 
@@ -235,6 +237,10 @@ WHERE w.collection_id = %(collection_id)s AND w.document_key = orphaned.document
 -- name: shards_held_for
 -- Seconds until the last lease of other runs ends by itself; NULL when nobody holds a shard.
 SELECT extract(epoch FROM max(expires_at) - clock_timestamp())::float8 FROM embedding_assets.shard_leases
+WHERE collection_id = %(collection_id)s AND expires_at > clock_timestamp()
+
+-- name: runs_alive
+SELECT DISTINCT owner FROM embedding_assets.shard_leases
 WHERE collection_id = %(collection_id)s AND expires_at > clock_timestamp()
 
 -- name: extend_shards
