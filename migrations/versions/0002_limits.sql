@@ -400,7 +400,7 @@ BEGIN
             WHERE s.limit_name = l.name AND s.slot >= floor((moment - 60) * 10) AND u.capacity IS NOT NULL
             GROUP BY u.resource, u.capacity
         ) AS v (used, capacity);
-        l.lowered_to := greatest(0.02, part_in_use(l, moment) / 2, 0.9 * least(part_in_use(l, moment), used));
+        l.lowered_to := greatest(0.02, part_in_use(l, moment) / 2, 0.9 * least(part_in_use(l, moment), coalesce(used, 0)));
         l.lowered_at := clock_timestamp();
     END IF;
     UPDATE rate_limits AS x SET lowered_to = l.lowered_to, lowered_at = l.lowered_at,
