@@ -56,6 +56,11 @@ class ArrivalLog:
         """Requests that came while a Retry-After was in force, more than `later_than` seconds after it began."""
         return sum(row.into_wait is not None and row.into_wait > later_than for row in self.rows)
 
+    @property
+    def latest_into_wait(self) -> float:
+        """The most seconds into a wait that a request came; 0.0 when none did."""
+        return max((row.into_wait for row in self.rows if row.into_wait is not None), default=0.0)
+
     def largest_in_window(self, seconds: float, *, model: str | None = None) -> int:
         """The most requests, whatever the answer, that came within any `seconds`."""
         return largest_in_window([row.at for row in self.rows if model in (None, row.model)], seconds)

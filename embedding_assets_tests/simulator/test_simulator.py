@@ -112,6 +112,7 @@ def test_who_comes_before_the_retry_after_of_anybody_has_passed_is_counted() -> 
         log.arrived(moment, "simulated")
     assert [row.into_wait for row in log.rows] == [pytest.approx(0.5), pytest.approx(4.9), None]
     assert (log.sent_during_wait(), log.sent_during_wait(later_than=1)) == (2, 1)
+    assert log.latest_into_wait == pytest.approx(4.9)
 
 
 def test_a_wait_that_was_asked_for_is_counted_over_the_wire_whoever_asked() -> None:

@@ -35,11 +35,12 @@ _COUNT_LOST_CLAIMS: tuple[LiteralString, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the queue stands. `shards_begun` are those with something published; `by_shard` counts it there."""
+    """How the queue stands: claims noticed as lost and claims held now; `by_shard` counts what is published."""
 
     published: int
     failed_attempts: int
     lost_claims: int
+    held: int
     by_shard: dict[int, int]
 
 
@@ -75,7 +76,9 @@ def standing(database_url: str) -> Standing:
             "USING (collection_id, document_key) GROUP BY shard"
         ).fetchall()
         counts = connection.execute(
-            "SELECT (SELECT count(*) FROM embedding_assets.failed_attempts), (SELECT count(*) FROM public.lost_claims)"
+            "SELECT (SELECT count(*) FROM embedding_assets.failed_attempts), (SELECT count(*) FROM public.lost_claims), "
+            "(SELECT count(lease_owner) FROM embedding_assets.work_items)"
         ).fetchone()
     assert counts is not None
-    return Standing(sum(row[1] for row in by_shard), counts[0], counts[1], dict(by_shard))
+    failed_attempts, lost_claims, held = counts
+    return Standing(sum(row[1] for row in by_shard), failed_attempts, lost_claims, held, dict(by_shard))

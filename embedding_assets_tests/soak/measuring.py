@@ -27,7 +27,7 @@ class SceneFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Full minutes, every arrival of the measured time, and the queue at its end."""
+    """Full minutes, every arrival of the measured time, and the queue when all had stopped."""
 
     minutes: list[Minute]
     log: ArrivalLog
@@ -35,7 +35,7 @@ class Seen:
 
 
 def watch(scene: Scene, minutes: int, on_minute: Callable[[int, Minute], None], say: Callable[[str], None]) -> Seen:
-    """A steady load for so many minutes, once it is steady; a finite one from its beginning to its end.
+    """A steady load for so many minutes, once it is steady; a finite one from its beginning to its end. Then it stops.
 
     Raises:
         SceneFailed: a process ended, the workers did not all begin, or a finite load did not end.
@@ -50,8 +50,12 @@ def watch(scene: Scene, minutes: int, on_minute: Callable[[int, Minute], None], 
         time.sleep(_SETTLING_SECONDS)
         start = time.monotonic()
         full = _play(scene, start, start + 60 * minutes, lambda: False, on_minute)
-    log = scene.provider.arrivals(since=start)
-    return Seen(full, log.since(start, start + 60 * minutes) if not scene.scenario.documents else log, _end(scene))
+    end = time.monotonic() if scene.scenario.documents else start + 60 * minutes
+    log = scene.provider.arrivals(since=start).since(start, end)
+    _check(scene)
+    # Told to stop, the workers give back what they hold; the queue is read afterwards.
+    scene.processes.stop()
+    return Seen(full, log, standing(scene.database_url))
 
 
 def _play(
@@ -67,11 +71,6 @@ def _play(
         else:
             time.sleep(min(1.0, max(0.0, began + 60.1 - time.monotonic())))
     return minutes
-
-
-def _end(scene: Scene) -> Standing:
-    _check(scene)
-    return standing(scene.database_url)
 
 
 def _until(scene: Scene, true: Callable[[], bool], deadline: float) -> None:

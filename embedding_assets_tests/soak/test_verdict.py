@@ -9,7 +9,7 @@ from embedding_assets_tests.soak.scenarios import SCENARIOS, Scenario
 from embedding_assets_tests.soak.verdict import Minute, judge, minute_of
 
 _BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
-_GOOD_END = Standing(published=10, failed_attempts=0, lost_claims=0, by_shard={0: 4, 1: 6})
+_GOOD_END = Standing(published=10, failed_attempts=0, lost_claims=0, held=0, by_shard={0: 4, 1: 6})
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,12 @@ def test_a_steady_load_fails_by_one_429_by_too_little_use_and_by_a_lost_claim() 
     assert _failing(scenario, [Minute(315, 135, 0), Minute(300, 135, 0)]) == set()
     assert _failing(scenario, [Minute(315, 135, 1)]) == {"429s"}
     assert _failing(scenario, [Minute(290, 135, 0)]) == {"own use"}
-    lost = Standing(published=10, failed_attempts=1, lost_claims=1, by_shard={})
-    assert _failing(scenario, [Minute(315, 135, 0)], lost) == {"attempts that failed", "claims lost"}
+    lost = Standing(published=10, failed_attempts=1, lost_claims=1, held=1, by_shard={})
+    assert _failing(scenario, [Minute(315, 135, 0)], lost) == {
+        "attempts that failed",
+        "claims lost",
+        "claims held by workers told to stop",
+    }
 
 
 def test_a_finite_load_fails_when_429s_go_on_when_told_workers_send_and_when_something_is_missing() -> None:
@@ -53,7 +57,7 @@ def test_a_finite_load_fails_when_429s_go_on_when_told_workers_send_and_when_som
     dying, going_on = [Minute(300, 0, 100), Minute(200, 0, 5)], [Minute(300, 0, 100), Minute(300, 0, 100)]
     assert _failing(scenario, dying) == set()
     assert _failing(scenario, going_on) == {"429s in all, in the worst minute, in the last"}
-    unfinished = Standing(published=9, failed_attempts=0, lost_claims=0, by_shard={})
+    unfinished = Standing(published=9, failed_attempts=0, lost_claims=0, held=0, by_shard={})
     assert _failing(scenario, dying, unfinished) == {"everything is published"}
     knowing = ArrivalLog([Arrival(5.0, MODEL, "429", into_wait=3.0)])
     assert _failing(scenario, dying, log=knowing) == {"… more than 1 s after it began"}

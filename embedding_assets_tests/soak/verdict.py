@@ -60,6 +60,7 @@ def judge(
         *own,
         Finding("attempts that failed", str(end.failed_attempts), end.failed_attempts == 0),
         Finding("claims lost", str(end.lost_claims), end.lost_claims == 0),
+        Finding("claims held by workers told to stop", str(end.held), end.held == 0),
         Finding(
             "most of ours, of all in any 60 s",
             f"{log.largest_in_window(WINDOW_SECONDS, model=MODEL)}, {log.largest_in_window(WINDOW_SECONDS)}",
@@ -92,7 +93,7 @@ def _of_a_finite_load(minutes: Sequence[Minute], log: ArrivalLog, end: Standing,
             last <= _DIED_DOWN * worst,
         ),
         Finding("requests answered", f"{answered}, {answered / len(minutes):.1f} a minute"),
-        Finding("sent during a Retry-After", str(early)),
+        Finding("sent during a Retry-After", f"{early}, the latest {log.latest_into_wait:.2f} s after it began"),
         Finding(f"… more than {KNOWN_AFTER_SECONDS:g} s after it began", str(knowing), knowing == 0),
         Finding("everything is published", str(end.published == documents), end.published == documents),
     ]
