@@ -17,6 +17,7 @@ from embedding_assets_tests.soak.verdict import Finding, Minute, judge
 # The documents of the load, and half as much again: the queue must not run dry in start-up, settling and load.
 _SPARE = 1.5
 _BEFORE_MINUTES = 4
+_NAMES = ", ".join(scenario.name for scenario in SCENARIOS)
 
 
 def main() -> int:
@@ -24,8 +25,7 @@ def main() -> int:
     # Told to terminate, it ends as by Ctrl-C: everything it started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = _arguments()
-    chosen = [scenario for scenario in SCENARIOS if scenario.name in (arguments.scenarios or _names())]
-    failed = [scenario.name for scenario in chosen if not _play(scenario, arguments)]
+    failed = [scenario.name for scenario in arguments.scenarios or SCENARIOS if not _play(scenario, arguments)]
     _say(f"failed: {', '.join(failed)}" if failed else "all passed")
     return int(bool(failed))
 
@@ -62,13 +62,16 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _names() -> list[str]:
-    return [scenario.name for scenario in SCENARIOS]
+def _scenario(name: str) -> Scenario:
+    found = [scenario for scenario in SCENARIOS if scenario.name == name]
+    if not found:
+        raise argparse.ArgumentTypeError(f"there is no {name!r}; there are {_NAMES}")
+    return found[0]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="embedding_assets_tests.soak", description=__doc__)
-    parser.add_argument("scenarios", nargs="*", choices=[*_names(), []], metavar="SCENARIO", help=", ".join(_names()))
+    parser.add_argument("scenarios", nargs="*", type=_scenario, metavar="SCENARIO", help=f"of {_NAMES}; all")
     parser.add_argument("--minutes", type=int, default=10, help="of load, once it is steady")
     parser.add_argument("--workers", type=int, default=16, choices=range(1, 17), metavar="1-16")
     parser.add_argument("--lane", default=Lane.LIVE.value, choices=[lane.value for lane in Lane])
