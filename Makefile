@@ -7,10 +7,10 @@ READY := .venv/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check bench schema lock clean
+.PHONY: help setup demo up down test test-long soak check bench schema lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## create .venv with everything pinned (Python 3.10 to 3.13; PYTHON=… names one)
 
@@ -29,6 +29,12 @@ down: $(READY) ## stop what up and demo started
 
 test: check ## the gates, then all tests; ARGS="-k name" passes options to pytest
 	$(BIN)/pytest $(ARGS)
+
+test-long: $(READY) ## the tests that take minutes each: what a hung Dagster run leaves behind
+	$(BIN)/pytest -n0 -m long $(ARGS)
+
+soak: $(READY) ## sixteen workers under one shared limit, minute by minute; SOAK="own-135 --minutes 2" chooses
+	$(BIN)/python -m embedding_assets_tests.soak $(SOAK)
 
 check: $(READY) ## the gates: format, lint, types, import contracts
 	$(BIN)/ruff format --check .

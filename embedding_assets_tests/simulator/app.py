@@ -1,15 +1,18 @@
 """The simulated provider's HTTP face: OpenAI's embeddings protocol, and the switches for its faults.
 
-`POST /v1/embeddings` answers; `POST /control` takes `{"fault": {...}}` or `{"limits": {...}}`, `GET /counters` and
-`POST /reset` do what they say. Not here: the server's socket and thread (server), the reply's content (replies).
+`POST /v1/embeddings` answers; `POST /control` takes `{"fault": {...}}` or `{"limits": {...}}`; `GET /counters`,
+`GET /arrivals` (`?since=` a monotonic time) and `POST /reset` do what they say. Not here: the server's socket and
+thread (server), the reply's content (replies).
 """
 
 import asyncio
 import json
+import math
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
@@ -47,6 +50,7 @@ class ProviderApp:
                 Route("/v1/embeddings", self.embeddings, methods=["POST"]),
                 Route("/control", self.control, methods=["POST"]),
                 Route("/counters", self.counters, methods=["GET"]),
+                Route("/arrivals", self.arrivals, methods=["GET"]),
                 Route("/reset", self.reset, methods=["POST"]),
             ]
         )
@@ -55,17 +59,19 @@ class ProviderApp:
         """Answer one embeddings request, or act out the faults that match it."""
         traffic = self.traffic
         asked = self._asked(await request.json())
-        traffic.received(asked.inputs, request.scope["client"])
+        now = time.monotonic()
+        arrival = traffic.received(now, asked.model, asked.inputs, request.scope["client"])
         status = "reset"
         try:
-            response = await self._answer(asked, traffic)
+            response = await self._answer(asked, traffic, now)
             if response is None:
                 self._cut_connection(request.scope["client"])
                 return Response(status_code=500)
             status = str(response.status_code)
+            _log_retry_after(response, traffic)
             return response
         finally:
-            traffic.finished(status, asked.inputs)
+            traffic.finished(arrival, status, asked.inputs)
 
     async def control(self, request: Request) -> Response:
         """Add a fault, or set the limits."""
@@ -79,6 +85,11 @@ class ProviderApp:
     async def counters(self, _request: Request) -> Response:
         """What was seen since the start or the last reset."""
         return JSONResponse(self.traffic.counters())
+
+    async def arrivals(self, request: Request) -> Response:
+        """Each request since then, or since the start or the last reset."""
+        since = float(request.query_params.get("since", "-inf"))
+        return JSONResponse(self.traffic.arrivals.since(since).as_json())
 
     async def reset(self, _request: Request) -> Response:
         """Forget faults, limits and counts."""
@@ -95,10 +106,12 @@ class ProviderApp:
             encoding_format=body.get("encoding_format"),
         )
 
-    async def _answer(self, asked: Asked, traffic: Traffic) -> Response | None:
-        wait = traffic.seconds_until_allowed(time.monotonic(), asked.inputs)
+    async def _answer(self, asked: Asked, traffic: Traffic, now: float) -> Response | None:
+        wait = traffic.seconds_until_allowed(now, asked.inputs)
         if wait:
-            return _error(429, "Rate limit reached", "rate_limit_exceeded", retry_after=f"{wait:.2f}")
+            # Rounded up: whoever comes when told finds room.
+            retry_after = f"{math.ceil(wait * 100) / 100:.2f}"
+            return _error(429, "Rate limit reached", "rate_limit_exceeded", retry_after=retry_after)
         if not 0 < len(asked.inputs) <= MAX_INPUTS or not all(asked.inputs):
             return _error(400, "'$.input' is invalid", None)
         fault = self._take_fault(asked)
@@ -117,6 +130,13 @@ class ProviderApp:
                 self._faults[position] = replace(fault, times=fault.times - 1)
             return fault
         return None
+
+
+def _log_retry_after(response: Response, traffic: Traffic) -> None:
+    """What a 429 asks for in seconds; a date is not followed."""
+    asked = response.headers.get("Retry-After", "")
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and asked.replace(".", "", 1).isdigit():
+        traffic.arrivals.asked_to_wait(time.monotonic(), float(asked))
 
 
 def _error_of(fault: Fault) -> Response | None:

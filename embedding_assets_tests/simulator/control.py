@@ -11,6 +11,7 @@ from typing import Any
 
 from typing_extensions import Self
 
+from embedding_assets_tests.simulator.arrivals import ArrivalLog
 from embedding_assets_tests.simulator.faults import Fault, FaultKind
 from embedding_assets_tests.simulator.server import SimulatorServer
 from embedding_assets_tests.simulator.traffic import Counters
@@ -40,6 +41,10 @@ class SimulatorClient:
     def counters(self) -> Counters:
         """What the provider saw since its start or last reset."""
         return Counters(**self._call("/counters", None))
+
+    def arrivals(self, *, since: float = float("-inf")) -> ArrivalLog:
+        """Each request the provider saw since this `time.monotonic()`, and since its start or last reset."""
+        return ArrivalLog.from_json(self._call(f"/arrivals?since={since}", None))
 
     def reset(self) -> None:
         """Forget faults, limits and counts."""

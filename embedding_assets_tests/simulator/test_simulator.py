@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -10,12 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedding_assets_tests.simulator import FaultKind, Simulator, SimulatorClient, expected_vector
+from embedding_assets_tests.simulator import (
+    Arrival,
+    ArrivalLog,
+    FaultKind,
+    Simulator,
+    SimulatorClient,
+    expected_vector,
+)
+from embedding_assets_tests.simulator.arrivals import largest_in_window
 from embedding_assets_tests.simulator.traffic import Limits, Traffic
 
 
-def _post(provider: SimulatorClient, *inputs: str) -> dict[str, Any]:
-    body = json.dumps({"model": "simulated", "input": inputs}).encode()
+def _post(provider: SimulatorClient, *inputs: str, model: str = "simulated") -> dict[str, Any]:
+    body = json.dumps({"model": model, "input": inputs}).encode()
     with urllib.request.urlopen(f"{provider.api_base}/embeddings", data=body, timeout=10) as response:
         return json.loads(response.read())
 
@@ -66,6 +75,54 @@ def test_the_window_slides_and_a_refused_request_is_not_in_it() -> None:
     assert traffic.seconds_until_allowed(20.0, ["a"]) == 0.0
     assert traffic.seconds_until_allowed(59.9, ["a"]) == pytest.approx(0.1)
     assert traffic.seconds_until_allowed(60.0, ["a"]) == 0.0
+
+
+def test_every_arrival_is_logged_with_its_model_and_its_answer() -> None:
+    before = time.monotonic()
+    with Simulator() as provider:
+        provider.limit(requests=2)
+        _post(provider, "a")
+        _post(provider, "a", model="neighbour")
+        with pytest.raises(urllib.error.HTTPError):
+            _post(provider, "a")
+        log = provider.arrivals(since=before)
+        assert provider.arrivals(since=time.monotonic()).rows == []
+    assert [(row.model, row.status) for row in log.rows] == [
+        ("simulated", "200"),
+        ("neighbour", "200"),
+        ("simulated", "429"),
+    ]
+    assert before <= log.rows[0].at <= log.rows[1].at <= log.rows[2].at
+    assert (log.count(model="neighbour"), log.count(status="429"), log.count()) == (1, 1, 3)
+
+
+def test_the_largest_window_is_found_wherever_it_lies() -> None:
+    log = ArrivalLog(Arrival(at, "a" if at < 65 else "b") for at in (0.0, 30.0, 59.9, 60.0, 70.0, 119.9, 120.1))
+    assert log.largest_in_window(60) == 4
+    assert (log.largest_in_window(60, model="a"), log.largest_in_window(60, model="b")) == (3, 3)
+    assert largest_in_window([0.0, 60.0], 60) == 1
+    assert largest_in_window([], 60) == 0
+
+
+def test_who_comes_before_the_retry_after_of_anybody_has_passed_is_counted() -> None:
+    log = ArrivalLog()
+    log.asked_to_wait(10.0, 5.0)
+    log.asked_to_wait(11.0, 1.0)
+    for moment in (10.5, 14.9, 15.0):
+        log.arrived(moment, "simulated")
+    assert [row.into_wait for row in log.rows] == [pytest.approx(0.5), pytest.approx(4.9), None]
+    assert (log.sent_during_wait(), log.sent_during_wait(later_than=1)) == (2, 1)
+    assert log.latest_into_wait == pytest.approx(4.9)
+
+
+def test_a_wait_that_was_asked_for_is_counted_over_the_wire_whoever_asked() -> None:
+    with Simulator() as provider:
+        provider.fault(FaultKind.STATUS, status=429, retry_after="30", times=1)
+        with pytest.raises(urllib.error.HTTPError):
+            _post(provider, "a")
+        _post(provider, "a", model="neighbour")
+        counters = provider.counters()
+    assert (counters.sent_during_retry_after, counters.largest_window) == (1, 2)
 
 
 def test_it_runs_as_a_process_that_prints_its_address() -> None:

@@ -1,6 +1,6 @@
 """What reached the simulated provider, and the sliding window it is limited by.
 
-Not here: HTTP (app). Everything runs on the server's one event loop, so nothing is locked.
+Not here: the log of single requests (arrivals), HTTP (app). Everything runs on the server's one event loop, so nothing is locked.
 """
 
 import hashlib
@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
+from embedding_assets_tests.simulator.arrivals import Arrival, ArrivalLog
 from embedding_assets_tests.simulator.vectors import tokens_of
 
 
@@ -27,7 +28,9 @@ class Counters:
 
     `requests`, `inputs` and `tokens` are received, whatever the answer; `distinct_inputs` and `max_duplicates` (how
     often the most repeated input was answered) count inputs answered with 200. `statuses` counts answers per HTTP
-    status, with "reset" for connections cut. `max_concurrency` is the most requests in progress at one time.
+    status, with "reset" for connections cut. `max_concurrency` is the most requests in progress at one time,
+    `largest_window` the most received within any window of the limit's length, `sent_during_retry_after` those received
+    before the Retry-After of an earlier 429 had passed.
     """
 
     requests: int = 0
@@ -37,6 +40,8 @@ class Counters:
     max_concurrency: int = 0
     distinct_inputs: int = 0
     max_duplicates: int = 0
+    largest_window: int = 0
+    sent_during_retry_after: int = 0
     statuses: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -45,6 +50,7 @@ class Traffic:
 
     def __init__(self) -> None:
         self.limits = Limits()
+        self.arrivals = ArrivalLog()
         self._clients: set[tuple[str, int]] = set()
         self._requests = 0
         self._inputs = 0
@@ -55,17 +61,19 @@ class Traffic:
         self._answered: Counter[bytes] = Counter()
         self._window: deque[tuple[float, int, int]] = deque()
 
-    def received(self, inputs: Sequence[str], client: tuple[str, int]) -> None:
-        """Count a request as it arrives; `client` is the address and port of its connection."""
+    def received(self, now: float, model: str, inputs: Sequence[str], client: tuple[str, int]) -> Arrival:
+        """Count and log a request as it arrives; `client` is the address and port of its connection."""
         self._clients.add(client)
         self._requests += 1
         self._inputs += len(inputs)
         self._tokens += sum(map(tokens_of, inputs))
         self._running += 1
         self._max_running = max(self._max_running, self._running)
+        return self.arrivals.arrived(now, model)
 
-    def finished(self, status: str, inputs: Sequence[str]) -> None:
-        """Count the answer of a request."""
+    def finished(self, arrival: Arrival, status: str, inputs: Sequence[str]) -> None:
+        """Count the answer of a request, and write it into the log."""
+        arrival.status = status
         self._running -= 1
         self._statuses[status] += 1
         if status == "200":
@@ -95,6 +103,8 @@ class Traffic:
                 max_concurrency=self._max_running,
                 distinct_inputs=len(self._answered),
                 max_duplicates=max(self._answered.values(), default=0),
+                largest_window=self.arrivals.largest_in_window(self.limits.window_seconds),
+                sent_during_retry_after=self.arrivals.sent_during_wait(),
                 statuses=dict(self._statuses),
             )
         )

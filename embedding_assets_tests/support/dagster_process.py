@@ -9,7 +9,11 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from embedding_assets_tests.simulator import Simulator
 
@@ -63,21 +67,41 @@ class DagsterProcesses:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def run_process(self, daemon: int) -> int:
+        """The id of the process of the one run in progress: the code server of this daemon started it by multiprocessing."""
+        found = [child for child in _descendants(daemon) if b"--multiprocessing-fork" in _command_line(child)]
+        assert len(found) == 1, f"not one run process but {len(found)}"
+        return found[0]
+
     def log(self, name: str) -> str:
         """What the program of this name has written."""
         return (self.home / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
+def instance_of_up(*, poll_interval_seconds: int) -> str:
+    """The dagster.yaml that `embedding-assets up` writes, with run monitoring that looks so often."""
+    text = resources.files("embedding_assets.cli").joinpath("dagster.yaml").read_text(encoding="utf-8")
+    settings: dict[str, Any] = yaml.safe_load(text)
+    settings["run_monitoring"]["poll_interval_seconds"] = poll_interval_seconds
+    return yaml.safe_dump(settings)
+
+
 def prepare(
-    database_url: str, folder: Path, provider: Simulator, documents: Sequence[tuple[str, str]]
+    database_url: str,
+    folder: Path,
+    provider: Simulator,
+    documents: Sequence[tuple[str, str]],
+    *,
+    instance: str = _INSTANCE,
+    variables: Mapping[str, str] | None = None,
 ) -> DagsterProcesses:
-    """Everything written and applied; the source is not polled yet."""
+    """Everything written and applied; the source is not polled yet. `instance` is the text of dagster.yaml."""
     corpus, home = folder / "corpus", folder / "dagster"
     corpus.mkdir()
     home.mkdir()
     for key, text in documents:
         (corpus / key).write_text(text, encoding="utf-8")
-    (home / "dagster.yaml").write_text(_INSTANCE, encoding="utf-8")
+    (home / "dagster.yaml").write_text(instance, encoding="utf-8")
     (home / "workspace.yaml").write_text(_WORKSPACE, encoding="utf-8")
     collections = _COLLECTIONS.format(corpus=corpus, dimensions=provider.dimensions)
     (folder / "collections.toml").write_text(collections, encoding="utf-8")
@@ -89,7 +113,19 @@ def prepare(
         "EMBEDDING_ASSETS_COLLECTIONS_FILE": str(folder / "collections.toml"),
         "EMBEDDING_ASSETS_API_BASE": provider.api_base,
         "EMBEDDING_ASSETS_API_KEY": "a-key",
+        **(variables or {}),
     }
     processes = DagsterProcesses(home, corpus, environment)
     processes.ours("collections", "apply")
     return processes
+
+
+def _descendants(process: int) -> list[int]:
+    children: list[int] = []
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        children += [int(child) for child in task.read_text(encoding="ascii").split()]
+    return children + [deeper for child in children for deeper in _descendants(child)]
+
+
+def _command_line(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()

@@ -1,0 +1,63 @@
+"""The soak's arithmetic: what is ours of a limit, and what its verdict says of a log."""
+
+import pytest
+
+from embedding_assets_tests.simulator import Arrival, ArrivalLog
+from embedding_assets_tests.soak.database import MODEL, Standing
+from embedding_assets_tests.soak.neighbour import NEIGHBOUR_MODEL
+from embedding_assets_tests.soak.scenarios import SCENARIOS, Scenario
+from embedding_assets_tests.soak.verdict import Minute, judge, minute_of
+
+_BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+_GOOD_END = Standing(published=10, failed_attempts=0, lost_claims=0, held=0, by_shard={0: 4, 1: 6})
+
+
+@pytest.mark.parametrize(
+    ("name", "neighbour", "ours"),
+    [
+        ("own-135", 135, 315),
+        ("own-135", 0, 315),
+        ("own-250", 250, 200),
+        ("total-135", 135, 180),
+        ("total-135", 310, 20),
+    ],
+)
+def test_what_is_ours_depends_on_what_the_neighbour_takes(name: str, neighbour: int, ours: int) -> None:
+    assert _BY_NAME[name].allowed(neighbour) == ours
+
+
+def test_a_minute_has_what_came_from_its_start_to_before_its_end() -> None:
+    moments = [(9.9, MODEL, "200"), (10.0, MODEL, "200"), (69.9, NEIGHBOUR_MODEL, "429"), (70.0, MODEL, "429")]
+    log = ArrivalLog(Arrival(at, model, status) for at, model, status in moments)
+    assert minute_of(log, 10.0) == Minute(ours=1, neighbour=1, refused=1)
+
+
+def _failing(
+    scenario: Scenario, minutes: list[Minute], end: Standing = _GOOD_END, log: ArrivalLog | None = None
+) -> set[str]:
+    found = judge(scenario, minutes, log or ArrivalLog(), end, documents=10)
+    return {finding.what for finding in found if finding.passed is False}
+
+
+def test_a_steady_load_fails_by_one_429_by_too_little_use_and_by_a_lost_claim() -> None:
+    scenario = _BY_NAME["own-135"]
+    assert _failing(scenario, [Minute(315, 135, 0), Minute(300, 135, 0)]) == set()
+    assert _failing(scenario, [Minute(315, 135, 1)]) == {"429s"}
+    assert _failing(scenario, [Minute(290, 135, 0)]) == {"own use"}
+    lost = Standing(published=10, failed_attempts=1, lost_claims=1, held=1, by_shard={})
+    assert _failing(scenario, [Minute(315, 135, 0)], lost) == {
+        "attempts that failed",
+        "claims lost",
+        "claims held by workers told to stop",
+    }
+
+
+def test_a_finite_load_fails_when_429s_go_on_when_told_workers_send_and_when_something_is_missing() -> None:
+    scenario = _BY_NAME["hidden"]
+    dying, going_on = [Minute(300, 0, 100), Minute(200, 0, 5)], [Minute(300, 0, 100), Minute(300, 0, 100)]
+    assert _failing(scenario, dying) == set()
+    assert _failing(scenario, going_on) == {"429s in all, in the worst minute, in the last"}
+    unfinished = Standing(published=9, failed_attempts=0, lost_claims=0, held=0, by_shard={})
+    assert _failing(scenario, dying, unfinished) == {"everything is published"}
+    knowing = ArrivalLog([Arrival(5.0, MODEL, "429", into_wait=3.0)])
+    assert _failing(scenario, dying, log=knowing) == {"… more than 1 s after it began"}
