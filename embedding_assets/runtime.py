@@ -5,7 +5,7 @@ Everything that runs — the terminal, Dagster, tests of the whole — comes thr
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embedding_assets.agreement import NotApplied, agreed, chunking_facts, model_changed
@@ -101,7 +101,8 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
                 and await collections.has_publications(tx, name)
             ):
                 raise NotApplied(model_changed(name, applied, entry))
-            await collections.apply(tx, _settings_of(name, entry, settings))
+            consumer = file.limits[entry.limit].consumer if entry.limit else None
+            await collections.apply(tx, replace(_settings_of(name, entry, settings), limit_consumer=consumer))
     return list(file.collections)
 
 

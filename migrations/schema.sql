@@ -312,7 +312,7 @@ BEGIN
     COMMIT;
 END $$;
 
-CREATE PROCEDURE embedding_assets.reserve_for_collection(IN limit_name text, IN consumer text, IN collection_id integer, IN lane embedding_assets.lane, IN requests integer, IN inputs integer, IN tokens integer, IN usd double precision, INOUT wait_seconds double precision, INOUT kind text, INOUT about text, INOUT slot bigint)
+CREATE PROCEDURE embedding_assets.reserve_for_collection(IN limit_name text, IN consumer text, IN collection_id integer, IN lane embedding_assets.lane, IN requests integer, IN inputs integer, IN tokens integer, IN usd double precision, INOUT wait_seconds double precision, INOUT kind text, INOUT about text, INOUT slot bigint, INOUT granted_after double precision)
     LANGUAGE plpgsql
     AS $$
 #variable_conflict use_variable
@@ -320,6 +320,7 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     SELECT u.wait, u.kind, u.about, u.slot INTO wait_seconds, kind, about, slot
     FROM embedding_assets.enter_use(limit_name, consumer, collection_id, lane, requests, inputs, tokens, usd) AS u;
+    granted_after := extract(epoch FROM clock_timestamp() - statement_timestamp());
     COMMIT;
 END $$;
 
@@ -537,6 +538,7 @@ CREATE TABLE embedding_assets.collections (
     last_poll_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    limit_consumer text,
     inputs_per_document double precision,
     CONSTRAINT collections_check CHECK ((building_model_id <> active_model_id)),
     CONSTRAINT collections_freshness_seconds_check CHECK ((freshness_seconds > (0)::double precision)),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embedding_assets.cli import standing
+from embedding_assets.cli import sharing, standing
 from embedding_assets.cli.examples import examples
 from embedding_assets.cli.rendering import counted, out, print_json, table, visible
 from embedding_assets.cli.session import current_settings, run_async
@@ -28,11 +28,12 @@ class UnknownDocument(EmbeddingAssetsError):
 
 @examples("embedding-assets status")
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """How every collection stands: queue, promises, failures."""
+    """How every collection stands: queue, runs, promises, failures; and the limits and budgets they share."""
     settings = current_settings()
     standings = run_async(lambda: standing.gather(settings))
+    shared = run_async(lambda: sharing.gather(settings))
     if as_json:
-        print_json([standing.facts(one) for one in standings])
+        print_json({"collections": [standing.facts(one) for one in standings], **sharing.facts(shared)})
         return
     if not standings:
         out().print("no collection is applied yet: embedding-assets collections apply, or embedding-assets demo")
@@ -43,6 +44,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     for one in standings:
         for line in standing.waits(one):
             out().print(f"{one.freshness.collection}: {line}")
+    for shown in sharing.tables(shared):
+        out().print()
+        out().print(shown)
+    for line in sharing.lines(shared):
+        out().print(line, style="yellow")
 
 
 @examples("embedding-assets explain argparse", "embedding-assets explain guides/start.md -c handbook --json")

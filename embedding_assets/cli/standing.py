@@ -1,17 +1,23 @@
-"""How collections stand, gathered once and told in lines: what `status` shows, and what the demo adds when something waits."""
+"""How collections stand, gathered once and told in lines: what `status` shows, and what the demo adds when something waits.
+
+Not here: the limits and budgets that they share (sharing).
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from embedding_assets.cli.rendering import counted
+from embedding_assets.cli.rendering import counted, visible
+from embedding_assets.domain.documents import shard_name
 from embedding_assets.domain.explanation import duration
 
 if TYPE_CHECKING:
+    from embedding_assets.domain.limits import LimitWait
     from embedding_assets.settings import Settings
+    from embedding_assets.store.database import Tx
     from embedding_assets.store.failures import FailureCount
-    from embedding_assets.store.inspection import Freshness
+    from embedding_assets.store.inspection import Freshness, ShardHolder
     from embedding_assets.store.work_queue import QueueDepth
 
 
@@ -23,6 +29,8 @@ class Standing:
     freshness: "Freshness"
     queue: "Sequence[QueueDepth]"
     failed: "Sequence[FailureCount]"
+    holders: "Sequence[ShardHolder]" = ()
+    limit_wait: "LimitWait | None" = None
 
     @property
     def queued(self) -> int:
@@ -49,15 +57,32 @@ async def gather(settings: "Settings") -> list[Standing]:
     async with open_database(settings) as db, db.transaction() as tx:
         now = await source_listings.server_time(tx)
         depths, failed = await work_queue.queue_depth(tx), await failures.failure_counts(tx)
+        holders = await inspection.shard_holders(tx)
         return [
             Standing(
                 now,
                 row,
                 [depth for depth in depths if depth.collection == row.collection],
                 [count for count in failed if count.collection == row.collection],
+                [holder for holder in holders if holder.collection == row.collection],
+                await _limit_wait(tx, row.collection),
             )
             for row in await inspection.freshness(tx)
         ]
+
+
+async def _limit_wait(tx: "Tx", collection: str) -> "LimitWait | None":
+    """What the collection's next request would have to wait for."""
+    from embedding_assets.domain.work import Lane  # noqa: PLC0415 - as above
+    from embedding_assets.store import collections, rate_limiter  # noqa: PLC0415 - as above
+    from embedding_assets.store.rate_limiter import Account  # noqa: PLC0415 - as above
+
+    applied = await collections.find(tx, collection)
+    if applied is None:
+        return None
+    limit = applied.limit_name if applied.limit_consumer else None
+    room = await rate_limiter.room(tx, Account(applied.id, limit, applied.limit_consumer), lane=Lane.LIVE)
+    return room.wait
 
 
 def waits(standing: Standing) -> list[str]:
@@ -69,6 +94,10 @@ def waits(standing: Standing) -> list[str]:
     for depth in standing.queue:
         age = duration(depth.oldest_seconds)
         lines.append(f"{counted(depth.documents, 'document')} {depth.state} in lane {depth.lane}, the oldest for {age}")
+    lines += [_holder_line(holder) for holder in standing.holders]
+    if standing.limit_wait is not None and standing.queued:
+        wait = standing.limit_wait
+        lines.append(f"the next request waits for {duration(wait.seconds)}: {wait.reason}")
     if row.overdue:
         age = duration(row.oldest_change_seconds or 0)
         lines.append(f"{counted(row.overdue, 'change')} OVERDUE, the oldest from {age} ago: embedding-assets doctor")
@@ -79,11 +108,35 @@ def waits(standing: Standing) -> list[str]:
     return lines or ["nothing waits: everything the last poll listed is settled"]
 
 
+def _holder_line(holder: "ShardHolder") -> str:
+    shards = _ranges(holder.shards)
+    if holder.ends_in_seconds <= 0:
+        ago = duration(-holder.ends_in_seconds)
+        return f"run {visible(holder.run_id)} left shards {shards}: its lease ended {ago} ago, the next run takes them"
+    return f"run {visible(holder.run_id)} works shards {shards}; its lease ends in {duration(holder.ends_in_seconds)}"
+
+
+def _ranges(shards: "Sequence[int]") -> str:
+    """`00-07, 09` for shards 0 to 7 and 9."""
+    parts: list[list[int]] = []
+    for shard in shards:
+        if parts and shard == parts[-1][-1] + 1:
+            parts[-1].append(shard)
+        else:
+            parts.append([shard])
+    names = ([shard_name(part[0]), shard_name(part[-1])] for part in parts)
+    return ", ".join("-".join(dict.fromkeys(pair)) for pair in names)
+
+
 def facts(standing: Standing) -> dict[str, object]:
     """The same for a program."""
     queue = [_without_name(asdict(depth)) for depth in standing.queue]
     failed = [_without_name(asdict(count)) for count in standing.failed]
-    return {**asdict(standing.freshness), "queue": queue, "failed": failed, "waiting_for": waits(standing)}
+    runs = [_without_name(asdict(holder)) for holder in standing.holders]
+    wait = standing.limit_wait
+    more: dict[str, object] = {"queue": queue, "failed": failed, "runs": runs, "waiting_for": waits(standing)}
+    more["next_request_waits_seconds"] = wait.seconds if wait else 0.0
+    return {**asdict(standing.freshness), **more}
 
 
 def _without_name(values: dict[str, object]) -> dict[str, object]:

@@ -45,6 +45,7 @@ class Claims:
         self.shards = shards
         self._changed = anyio.Event()
         self._owed_to_backfill = 0.0
+        self._turn = 0
         self.held: dict[str, ClaimedItem] = {}
 
     async def take(self, admitted: Admitted) -> list[Claimed]:
@@ -138,17 +139,18 @@ class Claims:
             return []
         claimed: list[ClaimedItem] = []
         even = -(-items // max(len(self.shards), 1))
+        shards = self._in_turn()
         for most in (even, items):
             got = await work_queue.claim(
                 tx,
                 self._bench.target.collection_id,
-                self.shards,
+                shards,
                 lane=lane,
                 items=items - len(claimed),
                 owner=self._bench.run_id,
                 lease_seconds=self._bench.pace.lease_seconds,
                 pick=Pick(
-                    of_each=left.of_each(self.shards, most),
+                    of_each=left.of_each(shards, most),
                     # A lease may end while its document waits here for a slow provider: this run is not its own successor.
                     leave=list(self.held),
                     waited_seconds=waited_seconds,
@@ -159,6 +161,11 @@ class Claims:
             if len(claimed) == items or len(got) < even:
                 break
         return claimed
+
+    def _in_turn(self) -> list[int]:
+        """The shards, another one first each time: where there is room for one document, not always the same gets it."""
+        self._turn = (self._turn + 1) % max(len(self.shards), 1)
+        return self.shards[self._turn :] + self.shards[: self._turn]
 
     async def _claim_suspect(self, tx: work_queue.Tx) -> list[ClaimedItem]:
         for lane in Lane:

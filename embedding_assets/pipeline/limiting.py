@@ -79,10 +79,9 @@ class SharedLimit:
         """
         waited, anew = 0.0, 0
         while True:
-            asked = time.monotonic()
             answer = await self._enter(lane, inputs, tokens, usd)
             if isinstance(answer, Reservation):
-                if time.monotonic() - asked <= _FRESH_SECONDS or anew >= _TAKEN_ANEW:
+                if answer.age <= _FRESH_SECONDS or anew >= _TAKEN_ANEW:
                     return answer
                 anew += 1
                 continue

@@ -24,6 +24,7 @@ class AppliedCollection:
     chunking: Mapping[str, object]
     chunker_fingerprint: str
     limit_name: str | None
+    limit_consumer: str | None
     paused: bool
     tracked_since: datetime | None
     last_poll_at: datetime | None
@@ -48,6 +49,7 @@ class CollectionSettings:
     weight: float
     paused: bool
     freshness_seconds: float
+    limit_consumer: str | None = None
 
 
 async def apply(tx: Tx, settings: CollectionSettings) -> int:
@@ -73,8 +75,8 @@ async def find(tx: Tx, name: str) -> AppliedCollection | None:
     row = await (await tx.execute(_SQL["find_collection"], {"name": name})).fetchone()
     if row is None:
         return None
-    model = EmbeddingModel(row[12], row[13], row[14], Distance(row[15]), row[16], row[17])
-    return AppliedCollection(*row[:12], model=model, wire_format=row[18])
+    model = EmbeddingModel(row[13], row[14], row[15], Distance(row[16]), row[17], row[18])
+    return AppliedCollection(*row[:13], model=model, wire_format=row[19])
 
 
 async def names(tx: Tx) -> list[str]:
@@ -114,6 +116,7 @@ def _columns(settings: CollectionSettings) -> dict[str, object]:
         "chunking": Jsonb(dict(settings.chunking)),
         "chunker_fingerprint": settings.chunker_fingerprint,
         "limit_name": settings.limit_name,
+        "limit_consumer": settings.limit_consumer,
         "budgets": Jsonb(dict(settings.budgets)),
         "weight": settings.weight,
         "paused": settings.paused,

@@ -4,6 +4,7 @@ All workers and other programs draw on the same rows. The rules stand in SQL (`l
 call them. Not here: waiting (pipeline).
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -46,12 +47,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A use that was entered: one request of so many inputs, tokens and USD. `slot` finds it again."""
+    """A use that was entered: one request of so many inputs, tokens and USD. `slot` finds it again.
+
+    `age` is how many seconds ago it was granted, at the most, when the answer came.
+    """
 
     lane: Lane
     slot: int
     tokens: int
     usd: float
+    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +124,13 @@ async def reserve_for_collection(
         "tokens": tokens,
         "usd": usd,
     }
+    asked = time.monotonic()
     row = await (await connection.execute(_SQL["reserve_for_collection"], values)).fetchone()
     assert row is not None
-    wait, kind, about, slot = row
+    wait, kind, about, slot, granted_after = row
     if wait > 0:
         return LimitWait(wait, WaitKind(kind), about or "")
-    return Reservation(lane, slot, tokens, usd)
+    return Reservation(lane, slot, tokens, usd, time.monotonic() - asked - granted_after)
 
 
 async def correct_use(

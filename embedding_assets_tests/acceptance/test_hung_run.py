@@ -23,7 +23,6 @@ _VARIABLES = {
     "EMBEDDING_ASSETS_FINISH_SECONDS": "5",
     "EMBEDDING_ASSETS_LEASE_SECONDS": "5",
 }
-_POLL_SECONDS = 10
 _NEXT_RUN_WITHIN_SECONDS = 180.0
 _START_SECONDS = 150.0
 
@@ -43,7 +42,7 @@ def test_what_a_hung_run_held_is_published_by_the_next_within_three_minutes_of_i
     database_url: str, empty_database_url: str, tmp_path: Path
 ) -> None:
     variables = {**_VARIABLES, "EMBEDDING_ASSETS_DAGSTER_URL": with_psycopg2(empty_database_url)}
-    instance = instance_of_up(poll_interval_seconds=_POLL_SECONDS)
+    instance = instance_of_up()
     with Simulator() as provider:
         dagster = prepare(database_url, tmp_path, provider, _DOCUMENTS, instance=instance, variables=variables)
         dagster.ours("sync")

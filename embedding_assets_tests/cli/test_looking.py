@@ -40,7 +40,7 @@ def test_markup_and_control_characters_of_a_document_are_shown_and_not_obeyed(ap
 
 
 def test_status_says_when_nothing_waits(published: Project) -> None:
-    [row] = published.call("status", "--json").json()
+    [row] = published.call("status", "--json").json()["collections"]
     assert (row["collection"], row["listed"], row["published"], row["queue"], row["failed"]) == (
         "handbook",
         2,
@@ -55,7 +55,7 @@ def test_status_says_when_nothing_waits(published: Project) -> None:
 def test_status_says_what_is_waited_for(published: Project) -> None:
     published.write("late.md", "A late arrival.")
     assert published.call("sync").code == 0
-    [row] = published.call("status", "--json").json()
+    [row] = published.call("status", "--json").json()["collections"]
     assert [(depth["lane"], depth["state"], depth["documents"]) for depth in row["queue"]] == [("live", "arrived", 1)]
     assert "1 document arrived in lane live" in published.call("status").out
 

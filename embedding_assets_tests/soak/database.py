@@ -14,7 +14,7 @@ from embedding_assets.pipeline.workbench import LimitName, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
 from embedding_assets.store import migrations, rate_limiter, work_queue
 from embedding_assets.store.rate_limiter import LimitSettings
-from embedding_assets_tests.soak.scenarios import CAPACITY, LIMIT, NEIGHBOUR, OURS, SHARE, Scenario
+from embedding_assets_tests.soak.scenarios import CAPACITY, CEILING, LIMIT, NEIGHBOUR, OURS, SHARE, Scenario
 from embedding_assets_tests.support.benches import DIMENSIONS, open_bench
 from embedding_assets_tests.support.generated import GeneratedSource, generated_keys
 
@@ -58,7 +58,7 @@ async def prepare(database_url: str, scenario: Scenario, documents: int, lane: L
         async with bench.db.transaction() as tx:
             changes = [(key, None) for key in generated_keys(documents)]
             await work_queue.enqueue(tx, bench.target.collection_id, changes, lane=lane)
-        return replace(bench.target, limit=LimitName(LIMIT, OURS))
+        return replace(bench.target, limit=LimitName(LIMIT, OURS, CEILING))
 
 
 async def _apply_limit(bench: Workbench, scenario: Scenario) -> None:

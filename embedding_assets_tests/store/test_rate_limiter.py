@@ -18,7 +18,7 @@ _FORBIDDEN = (
     b"INSERT INTO embedding_assets.work_arrivals (collection_id, document_key) VALUES (1, 'a')",
     b"SELECT embedding_assets.provider_refused('key', 600)",
     b"SELECT embedding_assets.spend('limit', 'key', '{}', 1, 1)",
-    b"CALL embedding_assets.reserve_for_collection('key', 'chat', 1, 'live', 1, 1, 1, 0, NULL, NULL, NULL, NULL)",
+    b"CALL embedding_assets.reserve_for_collection('key', 'chat', 1, 'live', 1, 1, 1, 0, NULL, NULL, NULL, NULL, NULL)",
 )
 
 

@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from embedding_assets_tests.simulator import Simulator
 
@@ -78,12 +75,9 @@ class DagsterProcesses:
         return (self.home / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
-def instance_of_up(*, poll_interval_seconds: int) -> str:
-    """The dagster.yaml that `embedding-assets up` writes, with run monitoring that looks so often."""
-    text = resources.files("embedding_assets.cli").joinpath("dagster.yaml").read_text(encoding="utf-8")
-    settings: dict[str, Any] = yaml.safe_load(text)
-    settings["run_monitoring"]["poll_interval_seconds"] = poll_interval_seconds
-    return yaml.safe_dump(settings)
+def instance_of_up() -> str:
+    """The dagster.yaml that `embedding-assets up` writes."""
+    return resources.files("embedding_assets.cli").joinpath("dagster.yaml").read_text(encoding="utf-8")
 
 
 def prepare(

@@ -40,8 +40,11 @@ CREATE TABLE budgets (
     PRIMARY KEY (kind, holder, period, starts_on)
 ) WITH (fillfactor = 50);
 
--- How a run of this collection goes, and the inputs its documents needed lately (null: not known yet).
-ALTER TABLE collections ADD COLUMN inputs_per_document double precision CHECK (inputs_per_document > 0);
+ALTER TABLE collections
+    -- Its name among those who draw on its limit.
+    ADD COLUMN limit_consumer text,
+    -- What its documents needed lately; null: not known yet.
+    ADD COLUMN inputs_per_document double precision CHECK (inputs_per_document > 0);
 
 -- ---------------------------------------------------------------- what is free
 
@@ -363,15 +366,18 @@ BEGIN
 END $$;
 
 -- The same for a collection of ours: by weight among those that share the limit, within its budgets, and to be corrected later.
+-- granted_after: seconds from the call's arrival to its slot, by which the caller tells how old the grant is when it has it.
 CREATE PROCEDURE reserve_for_collection(
     limit_name text, consumer text, collection_id integer, lane lane, requests integer, inputs integer, tokens integer,
-    usd double precision, INOUT wait_seconds double precision, INOUT kind text, INOUT about text, INOUT slot bigint
+    usd double precision, INOUT wait_seconds double precision, INOUT kind text, INOUT about text, INOUT slot bigint,
+    INOUT granted_after double precision
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     SELECT u.wait, u.kind, u.about, u.slot INTO wait_seconds, kind, about, slot
     FROM embedding_assets.enter_use(limit_name, consumer, collection_id, lane, requests, inputs, tokens, usd) AS u;
+    granted_after := extract(epoch FROM clock_timestamp() - statement_timestamp());
     COMMIT;
 END $$;
 

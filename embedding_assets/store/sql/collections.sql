@@ -6,18 +6,18 @@ RETURNING id
 
 -- name: upsert_collection
 INSERT INTO embedding_assets.collections AS c
-    (name, owner, source, chunking, chunker_fingerprint, active_model_id, limit_name, budgets, weight, paused,
-     freshness_seconds)
+    (name, owner, source, chunking, chunker_fingerprint, active_model_id, limit_name, limit_consumer, budgets, weight,
+     paused, freshness_seconds)
 VALUES (%(name)s, %(owner)s, %(source)s, %(chunking)s, %(chunker_fingerprint)s, %(model_id)s, %(limit_name)s,
-        %(budgets)s, %(weight)s, %(paused)s, %(freshness_seconds)s)
+        %(limit_consumer)s, %(budgets)s, %(weight)s, %(paused)s, %(freshness_seconds)s)
 ON CONFLICT (name) DO UPDATE SET
     owner = excluded.owner, source = excluded.source, chunking = excluded.chunking,
     chunker_fingerprint = excluded.chunker_fingerprint, active_model_id = excluded.active_model_id,
-    limit_name = excluded.limit_name, budgets = excluded.budgets, weight = excluded.weight, paused = excluded.paused,
+    limit_name = excluded.limit_name, limit_consumer = excluded.limit_consumer, budgets = excluded.budgets, weight = excluded.weight, paused = excluded.paused,
     freshness_seconds = excluded.freshness_seconds, updated_at = clock_timestamp()
 
 -- name: find_collection
-SELECT c.id, c.name, c.owner, c.source, c.chunking, c.chunker_fingerprint, c.limit_name, c.paused, c.tracked_since,
+SELECT c.id, c.name, c.owner, c.source, c.chunking, c.chunker_fingerprint, c.limit_name, c.limit_consumer, c.paused, c.tracked_since,
        c.last_poll_at, m.id, m.fingerprint, m.name, m.dimensions, m.storage, m.distance, m.input_template, m.normalized,
        m.wire_format
 FROM embedding_assets.collections AS c JOIN embedding_assets.models AS m ON m.id = c.active_model_id

@@ -91,3 +91,15 @@ SELECT d.title, left(d.content, 400) FROM embedding_assets.documents AS d
 JOIN embedding_assets.collections AS c ON c.id = d.collection_id
 WHERE c.name = %(collection)s AND d.deleted_at IS NULL AND d.content <> ''
 ORDER BY md5(d.document_key) LIMIT %(documents)s
+
+-- name: shard_holders
+SELECT c.name, l.owner, array_agg(l.shard ORDER BY l.shard),
+       min(extract(epoch FROM l.expires_at - clock_timestamp()))::float8
+FROM embedding_assets.shard_leases AS l JOIN embedding_assets.collections AS c ON c.id = l.collection_id
+WHERE l.owner IS NOT NULL
+GROUP BY 1, 2 ORDER BY 1, 3
+
+-- name: open_circuits
+SELECT provider, reason, message, extract(epoch FROM clock_timestamp() - opened_at)::float8,
+       extract(epoch FROM probe_after - clock_timestamp())::float8
+FROM embedding_assets.circuits ORDER BY 1, 2

@@ -5,7 +5,7 @@ CALL embedding_assets.reserve(%(limit_name)s, %(consumer)s, %(lane)s, %(requests
 
 -- name: reserve_for_collection
 CALL embedding_assets.reserve_for_collection(%(limit_name)s, %(consumer)s, %(collection_id)s, %(lane)s, %(requests)s, %(inputs)s,
-    %(tokens)s, %(usd)s, NULL, NULL, NULL, NULL)
+    %(tokens)s, %(usd)s, NULL, NULL, NULL, NULL, NULL)
 
 -- name: correct_use
 SELECT embedding_assets.correct_use(%(limit_name)s, %(consumer)s, %(collection_id)s, %(lane)s::embedding_assets.lane, %(slot)s,
