@@ -72,6 +72,70 @@ def test_a_run_in_progress_past_its_time_limit_is_stuck_and_holds_nothing_up(loc
     assert only(every_minute(location))
 
 
+def test_each_range_of_shards_with_work_gets_a_run_of_its_own(location: CodeLocation) -> None:
+    location.sync()
+    tick = every_minute(location, run_groups=4)
+    assert isinstance(tick, list)
+    ranges = [
+        (run.tags["dagster/asset_partition_range_start"], run.tags["dagster/asset_partition_range_end"]) for run in tick
+    ]
+    assert ranges == [("00", "03"), ("04", "07"), ("08", "11"), ("12", "15")]
+    assert [run.tags["embedding_assets/run_group"] for run in tick] == [
+        f"docs/{first}-{last}" for first, last in ranges
+    ]
+
+
+def test_a_range_whose_run_is_in_progress_is_left_out_and_the_others_start(location: CodeLocation) -> None:
+    location.sync()
+    busy = {"embedding_assets/run_group": "docs/00-07"}
+    embed = job(location, "docs__embed_documents")
+    location.instance.create_run_for_job(embed, tags=busy, status=dg.DagsterRunStatus.STARTED)
+    request = only(every_minute(location, run_groups=2))
+    assert request.tags["embedding_assets/run_group"] == "docs/08-15"
+
+
+def test_runs_over_ranges_side_by_side_publish_everything_once(location: CodeLocation) -> None:
+    location.sync()
+    tick = every_minute(location, run_groups=3)
+    assert isinstance(tick, list)
+    for request in tick:
+        location.run_job("docs__embed_documents", run_config=request.run_config, tags=request.tags)
+    assert location.rows("SELECT count(*) FROM embedding_assets.publications") == [(12,)]
+
+
+def test_a_run_that_holds_no_shard_any_more_is_hung_and_holds_nothing_up(location: CodeLocation) -> None:
+    location.sync()
+    embed = job(location, "docs__embed_documents")
+    hung = location.instance.create_run_for_job(embed, tags=GROUP, status=dg.DagsterRunStatus.STARTED)
+    location.start_run_ago(hung.run_id, minutes=10)
+    assert only(every_minute(location))
+    location.rows(
+        "INSERT INTO embedding_assets.shard_leases (collection_id, shard, owner, expires_at) "
+        "SELECT id, 3, %s, now() + interval '1 minute' FROM embedding_assets.collections",
+        hung.run_id,
+    )
+    assert reason(every_minute(location)).endswith("is in progress")
+
+
+def test_a_budget_that_is_used_up_starts_nothing_and_says_until_when(location: CodeLocation) -> None:
+    location.sync()
+    location.rows("UPDATE embedding_assets.collections SET budgets = '{\"max_tokens_per_day\": 0.5}'")
+    told = reason(every_minute(location))
+    assert told.startswith("documents wait, but budget max_tokens_per_day of collection docs is used up, for ")
+
+
+def test_a_provider_that_asked_to_be_left_alone_is_not_asked_by_a_new_run(location: CodeLocation) -> None:
+    location.sync()
+    location.rows(
+        "INSERT INTO embedding_assets.rate_limits (name, requests_per_minute, blocked_until) "
+        "VALUES ('key', 10, now() + interval '9 minutes')"
+    )
+    location.rows("UPDATE embedding_assets.collections SET limit_name = 'key'")
+    assert "the provider asked to be left alone" in reason(every_minute(location))
+    location.rows("UPDATE embedding_assets.rate_limits SET blocked_until = now() + interval '20 seconds'")
+    assert only(every_minute(location))
+
+
 def test_a_paused_collection_starts_nothing(database_url: str, tmp_path: Path, instance: dg.DagsterInstance) -> None:
     paused = build_location(database_url, tmp_path, instance, more="paused = true")
     assert "is paused" in reason(every_minute(paused))

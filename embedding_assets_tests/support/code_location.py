@@ -112,14 +112,20 @@ class CodeLocation:
         )
         return replace(self, settings=nowhere)
 
+    def start_run_ago(self, run_id: str, *, minutes: float) -> None:
+        """Make Dagster believe that the run has been at work so long."""
+        started = (datetime.now(timezone.utc) - timedelta(minutes=minutes)).timestamp()
+        self._change_run(run_id, start_time=started)
+
     def age_run(self, run_id: str, *, hours: float) -> None:
         """Make Dagster believe that the run was created so much earlier."""
+        self._change_run(run_id, create_timestamp=datetime.now(timezone.utc) - timedelta(hours=hours))
+
+    def _change_run(self, run_id: str, **values: object) -> None:
         storage = self.instance.run_storage
         assert isinstance(storage, SqlRunStorage)
-        created = datetime.now(timezone.utc) - timedelta(hours=hours)
-        change = RunsTable.update().where(RunsTable.c.run_id == run_id).values(create_timestamp=created)
         with storage.connect() as connection:
-            connection.execute(change)
+            connection.execute(RunsTable.update().where(RunsTable.c.run_id == run_id).values(**values))
 
 
 def build_location(
