@@ -54,6 +54,19 @@ CREATE FUNCTION embedding_assets.budget_in_the_way(kind text, holder text, budge
     ORDER BY 1 DESC LIMIT 1
 $$;
 
+CREATE FUNCTION embedding_assets.budget_used_up(kind text, holder text, budgets jsonb) RETURNS TABLE(wait double precision, about text)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT w.wait, w.about
+    FROM (SELECT coalesce(min(b.refused_tokens), 1) AS tokens, coalesce(min(b.refused_usd), 0)::double precision AS usd
+          FROM embedding_assets.budgets AS b
+          WHERE b.kind = budget_used_up.kind AND b.holder = budget_used_up.holder
+            AND b.starts_on IN ((clock_timestamp() AT TIME ZONE 'UTC')::date,
+                                date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')::date)
+         ) AS refused
+    CROSS JOIN LATERAL embedding_assets.budget_in_the_way(kind, holder, budgets, refused.tokens, refused.usd) AS w
+$$;
+
 CREATE FUNCTION embedding_assets.correct_use(limit_name text, consumer text, collection_id integer, lane embedding_assets.lane, slot bigint, tokens integer, spent_tokens bigint, usd double precision) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'embedding_assets', 'pg_temp'
@@ -93,6 +106,10 @@ BEGIN
             UNION ALL SELECT * FROM budget_in_the_way('limit', l.name, l.budgets, tokens, usd)
         ) AS b ORDER BY b.wait DESC LIMIT 1;
         wait := coalesce(wait, 0);
+        IF wait > 0 THEN
+            PERFORM remember_refusal('collection', owner.name, owner.budgets, tokens, usd);
+            PERFORM remember_refusal('limit', l.name, l.budgets, tokens, usd);
+        END IF;
     ELSIF collection_id > 0 AND kind IN ('capacity', 'ceiling', 'turn') THEN
         INSERT INTO rate_limit_waiting AS w VALUES (l.name, consumer, collection_id, lane, clock_timestamp())
         ON CONFLICT ON CONSTRAINT rate_limit_waiting_pkey DO UPDATE SET waiting_at = clock_timestamp()
@@ -299,6 +316,19 @@ BEGIN
     WHERE x.name = l.name;
 END $$;
 
+CREATE FUNCTION embedding_assets.remember_refusal(kind text, holder text, budgets jsonb, tokens bigint, usd double precision) RETURNS void
+    LANGUAGE sql
+    AS $$
+    INSERT INTO embedding_assets.budgets AS b (kind, holder, period, starts_on, refused_tokens, refused_usd)
+    SELECT remember_refusal.kind, remember_refusal.holder, p.period, p.starts_on, tokens, greatest(usd, 0)
+    FROM (VALUES ('day', (clock_timestamp() AT TIME ZONE 'UTC')::date),
+                 ('month', date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')::date)) AS p (period, starts_on)
+    WHERE remember_refusal.budgets <> '{}'
+    ON CONFLICT ON CONSTRAINT budgets_pkey DO UPDATE SET
+        refused_tokens = least(b.refused_tokens, excluded.refused_tokens),
+        refused_usd = least(b.refused_usd, excluded.refused_usd)
+$$;
+
 CREATE PROCEDURE embedding_assets.reserve(IN limit_name text, IN consumer text, IN lane embedding_assets.lane, IN requests integer, IN inputs integer, IN tokens integer, INOUT wait_seconds double precision)
     LANGUAGE plpgsql
     AS $$
@@ -489,6 +519,9 @@ CREATE TABLE embedding_assets.budgets (
     starts_on date NOT NULL,
     used_usd numeric(16,9) DEFAULT 0 NOT NULL,
     used_tokens bigint DEFAULT 0 NOT NULL,
+    refused_tokens bigint,
+    refused_usd numeric(16,9),
+    CONSTRAINT a_refusal_is_whole CHECK ((num_nonnulls(refused_tokens, refused_usd) = ANY (ARRAY[0, 2]))),
     CONSTRAINT budgets_kind_check CHECK ((kind = ANY (ARRAY['collection'::text, 'limit'::text]))),
     CONSTRAINT budgets_period_check CHECK ((period = ANY (ARRAY['day'::text, 'month'::text])))
 )
@@ -517,7 +550,9 @@ CREATE TABLE embedding_assets.circuits (
     reason text NOT NULL,
     message text NOT NULL,
     opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    probe_after timestamp with time zone NOT NULL
+    probe_after timestamp with time zone NOT NULL,
+    probes integer DEFAULT 0 NOT NULL,
+    CONSTRAINT circuits_probes_check CHECK ((probes >= 0))
 );
 
 CREATE TABLE embedding_assets.collections (
@@ -624,6 +659,7 @@ CREATE TABLE embedding_assets.failed_documents (
     last_failed_at timestamp with time zone NOT NULL,
     next_retry_at timestamp with time zone,
     resolved_at timestamp with time zone,
+    notified_at timestamp with time zone,
     CONSTRAINT failed_documents_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT failed_documents_status_check CHECK ((status = ANY (ARRAY['retrying'::text, 'queued'::text, 'escalated'::text, 'resolved'::text, 'dismissed'::text]))),
     CONSTRAINT retrying_has_a_time CHECK (((status = 'retrying'::text) = (next_retry_at IS NOT NULL)))
@@ -694,9 +730,12 @@ CREATE TABLE embedding_assets.models (
     fingerprint text NOT NULL,
     wire_format text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    extra jsonb DEFAULT '{}'::jsonb NOT NULL,
+    usd_per_million_tokens double precision,
     CONSTRAINT models_dimensions_check CHECK (((dimensions >= 1) AND (dimensions <= 16000))),
     CONSTRAINT models_distance_check CHECK ((distance = ANY (ARRAY['cosine'::text, 'ip'::text, 'l2'::text]))),
     CONSTRAINT models_storage_check CHECK ((storage = ANY (ARRAY['vector'::text, 'halfvec'::text]))),
+    CONSTRAINT models_usd_per_million_tokens_check CHECK ((usd_per_million_tokens >= (0)::double precision)),
     CONSTRAINT models_wire_format_check CHECK ((wire_format = ANY (ARRAY['base64'::text, 'float'::text])))
 );
 
@@ -927,6 +966,8 @@ CREATE INDEX failed_attempts_document ON embedding_assets.failed_attempts USING 
 CREATE INDEX failed_documents_due ON embedding_assets.failed_documents USING btree (next_retry_at) WHERE (status = 'retrying'::text);
 
 CREATE INDEX failed_documents_open ON embedding_assets.failed_documents USING btree (collection_id, status) WHERE (status <> 'resolved'::text);
+
+CREATE INDEX failed_documents_untold ON embedding_assets.failed_documents USING btree (collection_id, document_key) WHERE ((status = 'escalated'::text) AND (notified_at IS NULL));
 
 CREATE INDEX forecasts_made ON embedding_assets.forecasts USING btree (resource, made_at DESC);
 

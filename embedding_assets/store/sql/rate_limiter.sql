@@ -24,11 +24,11 @@ WHERE l.name = %(limit_name)s
 -- name: held_up_by
 SELECT b.wait, b.kind, b.about FROM (
     SELECT w.wait, 'budget' AS kind, w.about FROM embedding_assets.collections AS c,
-        embedding_assets.budget_in_the_way('collection', c.name, c.budgets, 1, 0) AS w WHERE c.id = %(collection_id)s
+        embedding_assets.budget_used_up('collection', c.name, c.budgets) AS w WHERE c.id = %(collection_id)s
     UNION ALL
     SELECT w.wait, 'budget', w.about FROM embedding_assets.collections AS c
     JOIN embedding_assets.rate_limits AS l ON l.name = c.limit_name,
-        embedding_assets.budget_in_the_way('limit', l.name, l.budgets, 1, 0) AS w WHERE c.id = %(collection_id)s
+        embedding_assets.budget_used_up('limit', l.name, l.budgets) AS w WHERE c.id = %(collection_id)s
     UNION ALL
     SELECT extract(epoch FROM l.blocked_until - clock_timestamp())::float8, 'blocked', '' FROM embedding_assets.collections AS c
     JOIN embedding_assets.rate_limits AS l ON l.name = c.limit_name
