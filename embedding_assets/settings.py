@@ -126,6 +126,14 @@ class Settings(BaseModel):
     embed_concurrency: int = _number(4, "requests", 1, 64, "How many are at the provider at a time, for each run.")
     pool_size: int = _number(8, "connections", 2, 100, "Database connections of one process.")
 
+    vector_grace_seconds: float = _number(
+        _DAY,
+        "seconds",
+        0,
+        30 * _DAY,
+        "How long a vector that no document holds is kept: an edit that is taken back within it costs nothing.",
+    )
+
     freshness_seconds: float = _number(
         _HOUR, "seconds", 1, 30 * _DAY, "The promise: a change is published within this time."
     )

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 import typer
 
-from embedding_assets.cli import collections, demo, doctor, inspecting, processing, searching, serving
+from embedding_assets.cli import collections, demo, doctor, inspecting, processing, searching, serving, upkeep
 from embedding_assets.cli.rendering import err, visible_lines
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
@@ -39,6 +39,7 @@ for command in (
     doctor.doctor,
     processing.sync,
     processing.run,
+    upkeep.maintain,
     processing.migrate,
 ):
     app.command()(command)

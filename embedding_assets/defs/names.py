@@ -39,6 +39,11 @@ def reprocess_job(collection: str) -> str:
     return f"{collection}__reprocess_failed_documents"
 
 
+def maintain_job(collection: str) -> str:
+    """The job that collects what nobody holds and sees to the index."""
+    return f"{collection}__maintain_index"
+
+
 def check_job(collection: str) -> str:
     """The job that looks at what is stored."""
     return f"{collection}__check_stored_data"

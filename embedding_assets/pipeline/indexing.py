@@ -8,6 +8,8 @@ from embedding_assets.store import vector_index, vectors, work_queue
 # With more than a fifth of the table still to come, loading first and building once is quicker: an index that is there
 # already holds inserts to a fifth of their rate.
 _BACKLOG_SHARE = 5
+# Below this an exact scan answers in milliseconds, and every insert into an index would cost more than it saves.
+INDEX_AT_LEAST_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class IndexOutcome:
     rows: int
 
 
-async def ensure_index(bench: Workbench, *, at_least_rows: int) -> IndexOutcome:
+async def ensure_index(bench: Workbench, *, at_least_rows: int = INDEX_AT_LEAST_ROWS) -> IndexOutcome:
     """Build the collection's index when it has none, its table holds `at_least_rows` vectors and the load is over.
 
     CONCURRENTLY, so that search and other workers' inserts go on meanwhile.

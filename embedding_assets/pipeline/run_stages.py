@@ -18,9 +18,6 @@ from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import inspection
 from embedding_assets.store.inspection import Freshness
 
-# Below this an exact scan answers in milliseconds, and every insert into an index would cost more than it saves.
-INDEX_AT_LEAST_ROWS = 10_000
-
 
 class DocumentStage(str, Enum):
     """What a document becomes on its way; the value is the asset's name."""
@@ -120,7 +117,7 @@ async def run_stages(
     if plan.repair:
         repaired = await repair_vectors(bench, shards)
     if plan.drain or plan.repair:
-        index = await ensure_index(bench, at_least_rows=INDEX_AT_LEAST_ROWS)
+        index = await ensure_index(bench)
     worked = drained.shards if drained else tuple(shards)
     return StagesOutcome(worked, queued, drained, repaired, index, await _freshness(bench))
 

@@ -111,6 +111,11 @@ async def hold_off_collector(tx: Tx, table: VectorTable) -> None:
     await tx.execute(_SQL["hold_off_collector"], {"space": _LOCK_SPACE, "table": table.lock_key})
 
 
+async def hold_off_settles(tx: Tx, table: VectorTable) -> None:
+    """The collector's first statement: waits for the settles in progress, and holds off new ones."""
+    await tx.execute(_SQL["hold_off_settles"], {"space": _LOCK_SPACE, "table": table.lock_key})
+
+
 async def inputs_without_vectors(
     tx: Tx, table: VectorTable, shards: Sequence[int], *, inputs: int, given_up: Sequence[bytes] = ()
 ) -> list[MissingInput]:

