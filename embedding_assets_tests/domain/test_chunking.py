@@ -7,17 +7,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embedding_assets.domain.chunkers.sizes import tokenizer_of
 from embedding_assets.domain.chunking import (
     ALGORITHM_VERSION,
+    STRATEGIES,
+    TOKENS,
+    WHOLE,
     Chunk,
     ChunkingStrategy,
     ChunkingStrategyError,
     chunk_text,
 )
 from embedding_assets.domain.failures import ClassifiedError, ErrorType
+from embedding_assets.domain.packing import estimate_tokens
 
 _PIECES = st.sampled_from(
-    ["word", "Ende.", " ", "\n", "\n\n", "\r\n", "\t", "\x1c", "漢字", "é", "e\u0301", "👩\u200d👧", "-" * 9]
+    [
+        "word",
+        "Ende.",
+        "Ja!”",
+        "。",
+        "# Title",
+        "## ",
+        "```",
+        "---",
+        "    ",
+        "def f():",
+        "}",
+        "- ",
+        "|",
+        " ",
+        "\n",
+        "\n\n",
+        "\r\n",
+        "\t",
+        "\x1c",
+        "漢字",
+        "é",
+        "e\u0301",
+        "👩\u200d👧",
+        "-" * 9,
+    ]
 )
 TEXTS = st.one_of(
     st.lists(_PIECES, max_size=200).map("".join),
@@ -29,7 +59,14 @@ TEXTS = st.one_of(
 def strategies(draw: st.DrawFn) -> ChunkingStrategy:
     """Small sizes, so that a short text fills several of the windows it is cut in."""
     size = draw(st.integers(1, 12))
-    return ChunkingStrategy(size=size, overlap=draw(st.integers(0, size - 1)))
+    return ChunkingStrategy(draw(st.sampled_from(STRATEGIES)), size, draw(st.integers(0, size - 1)))
+
+
+@st.composite
+def token_strategies(draw: st.DrawFn) -> ChunkingStrategy:
+    """In guessed tokens; the guess of one letter is two."""
+    size = draw(st.integers(8, 30))
+    return ChunkingStrategy(draw(st.sampled_from(STRATEGIES[:4])), size, draw(st.integers(0, size // 2)), TOKENS)
 
 
 @given(strategies(), TEXTS)
@@ -42,7 +79,15 @@ def test_a_chunk_is_its_span_of_the_text(strategy: ChunkingStrategy, text: str) 
 def test_no_chunk_is_blank_or_longer_than_size(strategy: ChunkingStrategy, text: str) -> None:
     for chunk in chunk_text(strategy, text):
         assert chunk.content.strip()
-        assert len(chunk.content) <= strategy.size
+        assert len(chunk.content) <= strategy.size or strategy.name == WHOLE
+
+
+@given(token_strategies(), TEXTS)
+def test_a_chunk_in_tokens_is_no_longer_than_size_and_loses_nothing(strategy: ChunkingStrategy, text: str) -> None:
+    chunks = chunk_text(strategy, text)
+    assert all(estimate_tokens(chunk.content) <= strategy.size for chunk in chunks)
+    covered = {index for chunk in chunks for index in range(chunk.start, chunk.end)}
+    assert {index for index, character in enumerate(text) if not character.isspace()} <= covered
 
 
 @given(strategies(), TEXTS)
@@ -100,9 +145,22 @@ def test_text_behind_many_windows_of_white_space_is_found() -> None:
     ]
 
 
-def test_a_line_without_spaces_is_cut_at_size() -> None:
-    chunks = chunk_text(ChunkingStrategy(size=800, overlap=0), "x" * 10_000)
+@pytest.mark.parametrize("name", ["recursive", "markdown", "sentence", "code"])
+def test_a_line_without_spaces_is_cut_at_size(name: str) -> None:
+    chunks = chunk_text(ChunkingStrategy(name, size=800, overlap=0), "x" * 10_000)
     assert [len(chunk.content) for chunk in chunks] == [800] * 12 + [400]
+
+
+@pytest.mark.parametrize("name", ["recursive", "markdown"])
+def test_tokens_are_counted_by_the_models_own_tokenizer(name: str) -> None:
+    strategy = ChunkingStrategy(name, 10, 0, TOKENS, tokenizer_of("openai/text-embedding-3-small"))
+    chunks = chunk_text(strategy, " ".join(["word"] * 40))
+    assert [chunk.content.split() for chunk in chunks] == [["word"] * 10] * 4
+
+
+def test_only_openais_models_have_a_known_tokenizer() -> None:
+    assert tokenizer_of("azure/text-embedding-ada-002") == "text-embedding-ada-002"
+    assert tokenizer_of("vertex_ai/text-embedding-005") == ""
 
 
 def test_an_edit_leaves_distant_chunks_as_they_were() -> None:
@@ -125,7 +183,7 @@ def test_half_a_surrogate_pair_is_undecodable_and_the_text_stays_out_of_the_erro
 @pytest.mark.parametrize(
     ("name", "size", "overlap", "key"),
     [
-        ("tokens", 800, 100, "strategy"),
+        ("paragraphs", 800, 100, "strategy"),
         ("recursive", 0, 0, "size"),
         ("recursive", -5, 0, "size"),
         ("recursive", 100, 100, "overlap"),

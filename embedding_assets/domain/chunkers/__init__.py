@@ -1,0 +1,1 @@
+"""The ways to cut a text, a module each. What they have in common, and which is chosen, is domain/chunking."""
