@@ -139,3 +139,15 @@ def test_a_block_longer_than_a_chunk_is_cut_where_it_is_indented_least() -> None
 
 def test_a_whole_document_is_one_chunk_however_long() -> None:
     assert _contents("whole", "  " + "x" * 5000 + "\n", 100) == ["x" * 5000]
+
+
+@pytest.mark.parametrize("name", ["recursive", "markdown", "sentence", "code"])
+@pytest.mark.parametrize(
+    "text",
+    ["\n" * 300_000, "a" + " \n" * 150_000, "." * 300_000, "`" * 300_000],
+    ids=["lines", "blanks", "points", "ticks"],
+)
+def test_a_text_of_one_mark_takes_no_more_than_any_other(name: str, text: str) -> None:
+    """Quadratic, any of these takes minutes: the suite's own time limit is the assertion."""
+    chunks = chunk_text(ChunkingStrategy(name), text)
+    assert sum(len(chunk.content) for chunk in chunks) >= len(text.strip())
