@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from embedding_assets.domain.chunkers.recursive import Span, Splitter, windowed
+from embedding_assets.domain.chunkers.recursive import Span, windowed
 from embedding_assets.domain.chunkers.sizes import Sizes
 
 # CommonMark 0.31: ATX headings (4.2), setext underlines (4.3), fences of code (4.5); each indented by up to three spaces.
@@ -23,20 +23,9 @@ class Heading:
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _WithoutBlankEnds:
-    """The library takes the square of the blank lines at a text's end: 16,000 of them took 25 s."""
-
-    splitter: Splitter
-
-    def chunk_indices(self, text: str) -> list[Span]:
-        return self.splitter.chunk_indices(text.rstrip())
-
-
 def markdown_spans(sizes: Sizes, text: str, headings: Sequence[Heading]) -> Iterator[Span]:
     """(start, content) of each span."""
-    splitter = _WithoutBlankEnds(sizes.markdown_splitter())
-    return windowed(splitter, sizes, text, [heading.position for heading in headings])
+    return windowed(sizes.markdown_splitter(), sizes, text, [heading.position for heading in headings])
 
 
 def path_at(headings: Sequence[Heading], position: int) -> tuple[str, ...]:
