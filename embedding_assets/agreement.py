@@ -69,7 +69,7 @@ def _differences(in_file: Mapping[str, object], in_database: Mapping[str, object
 
 def chunking_facts(strategy: ChunkingStrategy) -> dict[str, object]:
     """A chunking strategy as the database keeps it."""
-    return {"strategy": strategy.name, "size": strategy.size, "overlap": strategy.overlap}
+    return {"strategy": strategy.name, "size": strategy.size, "overlap": strategy.overlap, "unit": strategy.unit}
 
 
 def _model_facts(model: EmbeddingModel) -> dict[str, object]:

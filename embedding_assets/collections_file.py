@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
-from embedding_assets.domain.chunking import ChunkingStrategy, ChunkingStrategyError
+from embedding_assets.domain.chunkers.sizes import TOKENS, tokenizer_of
+from embedding_assets.domain.chunking import COUNTED, ChunkingStrategy, ChunkingStrategyError
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import DEFAULT_INPUT_TEMPLATE, MAX_INDEXED_DIMENSIONS, Distance, EmbeddingModel
@@ -41,16 +42,17 @@ class _Table(BaseModel):
 
 
 class ChunkingTable(_Table):
-    """How documents are cut; sizes in characters."""
+    """How documents are cut; sizes in `unit`."""
 
     strategy: str = _CHUNKING.name
     size: int = _CHUNKING.size
     overlap: int = _CHUNKING.overlap
+    unit: str = _CHUNKING.unit
 
     @model_validator(mode="after")
     def _within_bounds(self) -> Self:
         try:
-            ChunkingStrategy(self.strategy, self.size, self.overlap)
+            ChunkingStrategy(self.strategy, self.size, self.overlap, self.unit)
         except ChunkingStrategyError as error:
             raise refused(error.key, error.value, error.allowed) from error
         return self
@@ -128,7 +130,9 @@ class CollectionEntry(_Table):
 
     def chunking_strategy(self) -> ChunkingStrategy:
         """How this collection's documents are cut."""
-        return ChunkingStrategy(self.chunking.strategy, self.chunking.size, self.chunking.overlap)
+        cut = self.chunking
+        tokenizer = tokenizer_of(self.model.name) if cut.unit == TOKENS and cut.strategy in COUNTED else ""
+        return ChunkingStrategy(cut.strategy, cut.size, cut.overlap, cut.unit, tokenizer)
 
     def embedding_model(self) -> EmbeddingModel:
         """The model this collection's chunks are embedded with."""

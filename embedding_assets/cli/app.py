@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 import typer
 
-from embedding_assets.cli import collections, demo, doctor, inspecting, processing, searching, serving, upkeep
+from embedding_assets.cli import chunk, collections, demo, doctor, inspecting, processing, searching, serving, upkeep
 from embedding_assets.cli.rendering import err, visible_lines
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
@@ -41,6 +41,7 @@ for command in (
     processing.run,
     upkeep.maintain,
     processing.migrate,
+    chunk.chunk,
 ):
     app.command()(command)
 app.add_typer(collections.app, name="collections")

@@ -84,7 +84,8 @@ def _row(name: str, file: "CollectionsFile", applied: "dict[str, AppliedCollecti
         source, cut = entry.source, f"{strategy.name} {strategy.size}/{strategy.overlap}"
     else:
         source, model, chunking = applied[name].source, applied[name].model, applied[name].chunking
-        cut = f"{chunking.get('strategy')} {chunking.get('size')}/{chunking.get('overlap')}"
+        sizes = f"{chunking.get('size')}/{chunking.get('overlap')} {chunking.get('unit', 'characters')}"
+        cut = f"{chunking.get('strategy')} {sizes}"
     where = str(source.get("path") or source.get("type") or "")
     return name, visible(where), f"{model.name}, {model.dimensions}", cut, state
 

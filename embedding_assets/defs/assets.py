@@ -118,7 +118,8 @@ def _static_metadata(stage: DocumentStage, entry: CollectionEntry) -> dict[str, 
             return {"source": str(entry.source.get("type", ""))}
         case DocumentStage.CHUNKS:
             chunking = entry.chunking_strategy()
-            return {"strategy": chunking.name, "size": chunking.size, "overlap": chunking.overlap}
+            sizes = {"size": chunking.size, "overlap": chunking.overlap, "unit": chunking.unit}
+            return {"strategy": chunking.name, **sizes}
         case DocumentStage.EMBEDDINGS:
             model = entry.embedding_model()
             return {"model": model.name, "dimensions": model.dimensions, "distance": model.distance.value}

@@ -18,6 +18,8 @@ from embedding_assets.domain.failures import ClassifiedError, EmbeddingAssetsErr
 RECURSIVE, MARKDOWN, SENTENCE, CODE, WHOLE = "recursive", "markdown", "sentence", "code", "whole"
 STRATEGIES = (RECURSIVE, MARKDOWN, SENTENCE, CODE, WHOLE)
 UNITS = (CHARACTERS, TOKENS)
+# Those that count tokens by the model's own tokenizer where it is known.
+COUNTED = frozenset({RECURSIVE, MARKDOWN})
 
 # Part of every fingerprint: raise it when the same text may give other chunks than before, by a change here or by a
 # release of semantic-text-splitter. A test holds the output to fixed digests, so that such a release is noticed.

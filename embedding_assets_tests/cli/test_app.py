@@ -7,7 +7,20 @@ import pytest
 from embedding_assets.cli.app import app
 from embedding_assets_tests.cli.conftest import Project
 
-_COMMANDS = ["demo", "up", "down", "search", "status", "explain", "doctor", "sync", "run", "maintain", "migrate"]
+_COMMANDS = [
+    "demo",
+    "up",
+    "down",
+    "search",
+    "status",
+    "explain",
+    "doctor",
+    "sync",
+    "run",
+    "maintain",
+    "migrate",
+    "chunk",
+]
 _GROUPED = ["collections apply", "collections list", "collections show"]
 
 
