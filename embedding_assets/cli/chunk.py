@@ -83,7 +83,7 @@ def _text(file: Path) -> str:
 
 
 def _print(one: "Chunk", tokens: int) -> None:
-    under = one_line(" › ".join(one.headings), _HEADINGS_WIDTH)
+    under = one_line(" > ".join(one.headings), _HEADINGS_WIDTH)
     place = f"chunk {one.ordinal}, characters {one.start:,}-{one.end:,}, at most {counted(tokens, 'token')}"
     out().print(place + (f", under {under}" if under else ""), style="bold")
     out().print("  " + visible_lines(one.content, indent=2))

@@ -11,7 +11,7 @@ def test_a_file_is_cut_without_a_database(project: Project) -> None:
     called = project.call("chunk", file, "--strategy", "markdown", "--size", "50")
     assert called.code == 0
     assert called.out.splitlines()[0] == "chunk 0, characters 0-23, at most 13 tokens, under Guide"
-    assert "under Guide › Install" in called.out
+    assert "under Guide > Install" in called.out
     assert called.out.splitlines()[-1] == "2 chunks by markdown, 50 characters, overlap 49"
     whole = project.call("chunk", file, "--strategy", "whole", "--json").json()
     assert [(one["start"], one["content"]) for one in whole] == [(0, _GUIDE.strip())]
