@@ -119,8 +119,8 @@ class EmbeddingStage:
         if not hashes:
             return set()
         self._waiting.stored.clear()
-        async with self._bench.db.transaction() as tx:
-            missing = await vectors.missing_inputs(tx, self._bench.target.table, list(hashes))
+        table = self._bench.target.table
+        missing = await self._bench.db.atomically(lambda tx: vectors.missing_inputs(tx, table, list(hashes)))
         return missing - self._waiting.stored
 
     def _queue_inputs(self, pending: _Pending) -> list[list[Input]]:

@@ -216,8 +216,8 @@ class Requester:
         if good:
             hashes = [inputs[position].input_hash for position in good]
             rows = reply.vectors[good] if refused else reply.vectors
-            async with self._bench.db.transaction() as tx:
-                await vectors.store_vectors(tx, self._bench.target.table, hashes, rows)
+            table = self._bench.target.table
+            await self._bench.db.atomically(lambda tx: vectors.store_vectors(tx, table, hashes, rows))
         return [InputResult(one.input_hash, refused.get(position)) for position, one in enumerate(inputs)]
 
 
