@@ -14,7 +14,6 @@ from embedding_assets.domain.failures import ErrorType, ProviderError
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import EmbeddingReply, RejectedInput
 
-
 _STORED_AS = {"vector": np.float32, "halfvec": np.float16}
 
 

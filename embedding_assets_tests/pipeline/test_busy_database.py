@@ -1,4 +1,4 @@
-"""Another session in the way of a settle: a moment costs nothing, a document it holds for long fails alone, all of them fail nobody."""
+"""Another session in the way of a settle: for a moment, on one document for long, on all of them."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import AsyncConnection, sql
+from psycopg.conninfo import conninfo_to_dict
 
 from embedding_assets.domain.failures import ErrorType, StoreError
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
@@ -22,7 +23,7 @@ from embedding_assets_tests.support.published import queue_is_empty
 
 def set_lock_timeout(database_url: str, milliseconds: int) -> None:
     """For every connection to this database from now on."""
-    name = sql.Identifier(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"] or "")
+    name = sql.Identifier(conninfo_to_dict(database_url)["dbname"] or "")
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} SET lock_timeout = {}").format(name, milliseconds))
 

@@ -35,9 +35,9 @@ class Fault:
     """One fault, acted out on the requests it matches.
 
     It matches a request with an input that contains `marker` and is longer than `longer_than` characters; `nan`, `zero`,
-    `huge` (70,000: a halfvec holds 65,504) and `wrong_dimension` spoil only those inputs' vectors. `times` bounds the requests it is acted out on (None: all).
-    `status`, `code`, `message` and `retry_after` (the header's value) shape an error reply; `seconds` to `seconds_max`
-    is the delay of `delay`, longer than the caller's time-out to make one.
+    `huge` (70,000: a halfvec holds 65,504) and `wrong_dimension` spoil only those inputs' vectors. `times` bounds the
+    requests it is acted out on (None: all). `status`, `code`, `message` and `retry_after` (the header's value) shape an
+    error reply; `seconds` to `seconds_max` is the delay of `delay`, longer than the caller's time-out to make one.
     """
 
     kind: FaultKind

@@ -6,6 +6,7 @@ import threading
 import psycopg
 import pytest
 from psycopg import Connection, sql
+from psycopg.conninfo import make_conninfo
 
 from embedding_assets.domain.failures import ErrorType, FailureClass, StoreError
 from embedding_assets.store.database import BUSY_TRIES, Database, Tx, execute_autocommit
@@ -72,7 +73,7 @@ def test_a_role_that_may_not_connect_is_refused_at_once_and_told_so(
 ) -> None:
     role = sql.Identifier("may_not_connect")
     administration.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
-    url = psycopg.conninfo.make_conninfo(database_url, user="may_not_connect")
+    url = make_conninfo(database_url, user="may_not_connect")
 
     @on_database
     async def opening(_: Database) -> None:
