@@ -23,7 +23,7 @@ from embedding_assets_tests.support.published import queue_is_empty
 
 def set_lock_timeout(database_url: str, milliseconds: int) -> None:
     """For every connection to this database from now on."""
-    name = sql.Identifier(conninfo_to_dict(database_url)["dbname"] or "")
+    name = sql.Identifier(str(conninfo_to_dict(database_url)["dbname"]))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} SET lock_timeout = {}").format(name, milliseconds))
 
