@@ -149,6 +149,10 @@ class ProviderError(ClassifiedError):
         self.retry_after = retry_after
 
 
+class EverybodysFailure(ProviderError):
+    """What a harmless input meets as well, whatever the class of its type: it fails the run and is charged to no document."""
+
+
 class WireFormatRefused(ProviderError):
     """The provider does not take the encoding it was asked for; the embedder asks for another one from now on."""
 

@@ -4,7 +4,7 @@ import pytest
 
 from embedding_assets.domain.surprises import causes, described
 
-TEXT = " ".join(["the", "text", "of", "a", "document"])
+TEXT = "the text of a document"
 
 
 def _look_up() -> None:
