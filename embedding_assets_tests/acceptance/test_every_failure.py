@@ -10,7 +10,6 @@ from embedding_assets.domain.backoff import JITTER, LADDER_SECONDS
 from embedding_assets.domain.failures import ClassifiedError, ErrorType, FailureClass, class_of
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.sync import sync_source
-from embedding_assets.pipeline.tracking import requeue_due
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import work_queue
 from embedding_assets_tests.acceptance.failure_cases import BAD, CASES, MARKER, Scene
