@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from embedding_assets.domain.backoff import next_step
-from embedding_assets.domain.failures import ErrorType, StoreError
+from embedding_assets.domain.failures import ErrorType, FailureClass, StoreError
 from embedding_assets.domain.work import (
     ClaimedItem,
     Delete,
@@ -36,24 +36,25 @@ class _Sorted:
     release: list[Release]
 
 
-# What may be the fault of one document's rows alone.
-_FOUND_BY_HALVING = frozenset({ErrorType.INVALID_DATA, ErrorType.DATABASE_BUSY})
+# What may be about one document's rows alone: found by halving.
+_ABOUT_ROWS = frozenset({ErrorType.INVALID_DATA, ErrorType.DATABASE_BUSY, ErrorType.UNEXPECTED})
 
 
 async def settle(bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:
     """Settle these outcomes; counts by shard.
 
-    What PostgreSQL refuses as data, or whose rows another session holds, is found by halving and fails alone; the others are
+    What PostgreSQL refuses, or whose rows another session holds, is found by halving and fails alone; the others are
     published.
 
     Raises:
-        StoreError: the database is away, or so busy that none of several outcomes went through: no document is charged.
+        StoreError: the database is away, or none of several outcomes went through although it takes their data: no document
+            is charged.
     """
     refused: list[Fail] = []
     tallies = await _settle_all_but(bench, outcomes, refused, tries=BUSY_TRIES)
-    busy = [failure for failure in refused if failure.error.error_type is ErrorType.DATABASE_BUSY]
-    if 1 < len(busy) == len(outcomes):
-        raise busy[0].error
+    may_pass = [failure for failure in refused if failure.error.failure_class is FailureClass.TRANSIENT]
+    if 1 < len(may_pass) == len(outcomes):
+        raise may_pass[0].error
     if refused:
         return _merged(tallies, await bench.db.atomically(lambda tx: _settle(tx, bench, refused)))
     return tallies
@@ -66,7 +67,7 @@ async def _settle_all_but(
     try:
         return await bench.db.atomically(lambda tx: _settle(tx, bench, outcomes), tries=tries)
     except StoreError as error:
-        if error.error_type not in _FOUND_BY_HALVING:
+        if error.error_type not in _ABOUT_ROWS:
             raise
         if len(outcomes) == 1:
             if isinstance(outcomes[0], (Fail, Release)):
