@@ -140,7 +140,9 @@ def sync_line(outcome: "SyncOutcome") -> str:
         f"{difference.listed:,} listed, {difference.new:,} new, {difference.changed:,} changed, "
         f"{difference.missing:,} missing, {outcome.enqueued:,} enqueued"
     )
-    return line + (f"; {counted(outcome.unnameable, 'name')} left out: not UTF-8" if outcome.unnameable else "")
+    return line + (
+        f"; {counted(outcome.unnameable, 'name')} left out: not UTF-8, or too long" if outcome.unnameable else ""
+    )
 
 
 def sync_facts(outcome: "SyncOutcome") -> dict[str, int | bool]:
