@@ -3,8 +3,9 @@
 Not here: how many may be taken (admission), what is done with an item.
 """
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -58,6 +59,7 @@ class Claims:
             items = await self._claim_lanes(tx, admitted)
             if not items and not self.held:
                 items = await self._claim_suspect(tx)
+            items = [replace(item, taken_at=time.monotonic()) for item in items]
             known = await corpus.published_state(
                 tx, target.collection_id, target.model_id, [item.document_key for item in items]
             )

@@ -10,7 +10,7 @@ from anyio import to_thread
 from embedding_assets.domain.failures import ClassifiedError, DocumentMissing, FailureClass
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, work_queue
+from embedding_assets.store import corpus, work_queue
 
 _COMPARED_AT_ONCE = 200
 
@@ -44,19 +44,10 @@ async def queue_changed(bench: Workbench, shards: Sequence[int]) -> int:
     return queued
 
 
-async def requeue_due(bench: Workbench) -> int:
-    """Move failed documents whose next retry is due back to the queue; how many. Safe to run twice at once."""
-    async with bench.db.transaction() as tx:
-        due = await failures.take_due(tx, bench.target.collection_id)
-        for lane in Lane:
-            keys = [key for key, its_lane in due if its_lane is lane]
-            await _enqueue(tx, bench, keys, lane)
-        return len(due)
-
-
-async def _enqueue(tx: work_queue.Tx, bench: Workbench, keys: Sequence[str], lane: Lane = Lane.BACKFILL) -> int:
+async def _enqueue(tx: work_queue.Tx, bench: Workbench, keys: Sequence[str]) -> int:
     if keys:
-        await work_queue.enqueue(tx, bench.target.collection_id, [(key, None) for key in keys], lane=lane)
+        changes = [(key, None) for key in keys]
+        await work_queue.enqueue(tx, bench.target.collection_id, changes, lane=Lane.BACKFILL)
     return len(keys)
 
 
