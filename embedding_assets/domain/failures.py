@@ -69,6 +69,16 @@ class ErrorType(str, Enum):
     WORKER_LOST = "worker_lost"
 
 
+class FailureStatus(str, Enum):
+    """Where a failed document is: waiting for its next try, in the queue, with a person, or at an end."""
+
+    RETRYING = "retrying"
+    QUEUED = "queued"
+    ESCALATED = "escalated"
+    DISMISSED = "dismissed"
+    RESOLVED = "resolved"
+
+
 _SYSTEMIC = frozenset(
     {
         ErrorType.ROOT_UNAVAILABLE,
@@ -143,6 +153,10 @@ class WireFormatRefused(ProviderError):
 
 class StoreError(ClassifiedError):
     """PostgreSQL refused or went away."""
+
+
+class NotificationFailed(EmbeddingAssetsError):
+    """Nobody was told; whatever it was is told again later."""
 
 
 class DocumentMissing(EmbeddingAssetsError):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-_EXAMPLES = 10
+# Of one notice.
+EXAMPLES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,4 @@ Notice: TypeAlias = "EscalationNotice | FailedRunsNotice"
 def escalation_notice(collection: str, documents: Sequence[EscalatedDocument]) -> EscalationNotice:
     """The notice about these documents: the commonest error first, up to ten examples."""
     kinds = Counter(document.error_type for document in documents)
-    return EscalationNotice(collection, len(documents), dict(kinds.most_common()), documents[:_EXAMPLES])
-
-
-def failed_runs_notice(collection: str, runs: Sequence[FailedRun]) -> FailedRunsNotice:
-    """The notice about these runs, in the order in which they ended: up to ten of the last."""
-    return FailedRunsNotice(collection, len(runs), runs[-_EXAMPLES:])
+    return EscalationNotice(collection, len(documents), dict(kinds.most_common()), documents[:EXAMPLES])

@@ -19,6 +19,7 @@ from embedding_assets.domain.work import Fail, Outcome, PreparedDocument, Stage,
 from embedding_assets.pipeline.admission import Admission
 from embedding_assets.pipeline.claims import Claimed, Claims
 from embedding_assets.pipeline.embedding import EmbeddingStage
+from embedding_assets.pipeline.promises import count_missed
 from embedding_assets.pipeline.reading import Reading, read_document
 from embedding_assets.pipeline.requesting import RequestCounts, Requester
 from embedding_assets.pipeline.settling import settle
@@ -69,6 +70,7 @@ class EmbeddingIngestionPipeline:
         Raises:
             ClassifiedError: a systemic failure, one sentence; everything claimed was released with no attempt spent.
         """
+        await count_missed(self._bench.db)
         leased = await self._lease(shards)
         started = time.monotonic()
         options = StreamOptions(force, max_documents, await self._inputs_per_document(), self._on_settled)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
+from embedding_assets.domain.failures import ErrorType, FailureClass, FailureStatus
 from embedding_assets.domain.notices import EscalatedDocument
 from embedding_assets.domain.work import Lane
 from embedding_assets.store.database import Tx
@@ -13,20 +14,19 @@ from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("triage")
 
-UNRESOLVED = ("retrying", "queued", "escalated")
-STATUSES = (*UNRESOLVED, "dismissed", "resolved")
-RETRYABLE = ("retrying", "escalated", "dismissed")
-DISMISSIBLE = ("retrying", "escalated")
+UNRESOLVED = (FailureStatus.RETRYING, FailureStatus.QUEUED, FailureStatus.ESCALATED)
+RETRYABLE = (FailureStatus.RETRYING, FailureStatus.ESCALATED, FailureStatus.DISMISSED)
+DISMISSIBLE = (FailureStatus.RETRYING, FailureStatus.ESCALATED)
 
 
 @dataclass(frozen=True, slots=True)
 class FailureFilter:
     """Which failed documents; None: any. `older_than_seconds` is the age of the last failure."""
 
-    statuses: Sequence[str] = UNRESOLVED
+    statuses: Sequence[FailureStatus] = UNRESOLVED
     collection: str | None = None
-    failure_class: str | None = None
-    error_type: str | None = None
+    failure_class: FailureClass | None = None
+    error_type: ErrorType | None = None
     older_than_seconds: float | None = None
     document_keys: Sequence[str] | None = None
 
@@ -55,10 +55,10 @@ class FailedDocument:
 async def find(tx: Tx, chosen: FailureFilter, *, now: datetime | None = None) -> list[FailedDocument]:
     """The failed documents that the filter takes, by collection and key."""
     values: dict[str, object] = {
-        "statuses": list(chosen.statuses),
+        "statuses": _values(chosen.statuses),
         "collection": chosen.collection,
-        "failure_class": chosen.failure_class,
-        "error_type": chosen.error_type,
+        "failure_class": chosen.failure_class.value if chosen.failure_class else None,
+        "error_type": chosen.error_type.value if chosen.error_type else None,
         "older_than_seconds": chosen.older_than_seconds,
         "document_keys": None if chosen.document_keys is None else list(chosen.document_keys),
         "now": now,
@@ -72,7 +72,7 @@ async def put_back(tx: Tx, collection_id: int, document_keys: Sequence[str]) -> 
 
     What is queued, resolved, or just now in another's hands is left.
     """
-    values = {"collection_id": collection_id, "document_keys": list(document_keys), "statuses": list(RETRYABLE)}
+    values = {"collection_id": collection_id, "document_keys": list(document_keys), "statuses": _values(RETRYABLE)}
     rows = await (await tx.execute(_SQL["put_back"], values)).fetchall()
     return sorted((key, Lane(lane)) for key, lane in rows)
 
@@ -84,7 +84,7 @@ async def dismiss(
     values = {
         "collection_id": collection_id,
         "document_keys": list(document_keys),
-        "statuses": list(DISMISSIBLE),
+        "statuses": _values(DISMISSIBLE),
         "now": now,
     }
     return sorted(row[0] for row in await (await tx.execute(_SQL["dismiss"], values)).fetchall())
@@ -105,3 +105,7 @@ async def mark_told(tx: Tx, collection_id: int, told: Sequence[EscalatedDocument
         "episodes": [document.episode for document in told],
     }
     return (await tx.execute(_SQL["mark_told"], values)).rowcount
+
+
+def _values(statuses: Sequence[FailureStatus]) -> list[str]:
+    return [status.value for status in statuses]

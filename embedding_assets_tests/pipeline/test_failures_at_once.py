@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typing_extensions import LiteralString
 
-from embedding_assets.domain.failures import ErrorType
+from embedding_assets.domain.failures import ErrorType, FailureStatus
 from embedding_assets.domain.work import Lane, Unchanged
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.promises import count_missed
@@ -13,7 +13,7 @@ from embedding_assets.pipeline.reprocessing import dismiss, requeue_due, retry
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import source_listings, triage, work_queue
-from embedding_assets.store.triage import RETRYABLE, STATUSES, FailureFilter
+from embedding_assets.store.triage import RETRYABLE, FailureFilter
 from embedding_assets_tests.support.benches import another_worker, on_bench, sync_and_run, write_documents
 from embedding_assets_tests.support.failed import attempts_recorded, claim_all, failed_rows, failure, make_due
 from embedding_assets_tests.support.published import queue_is_empty
@@ -101,7 +101,7 @@ def test_whoever_meets_over_failed_documents_loses_none_of_them(database_url: st
         assert await _rows(bench, _SAID_TO_BE_QUEUED_BUT_NOT) == []
         assert await _rows(bench, _PROMISED_BUT_IN_NOBODYS_HANDS) == []
         async with bench.db.transaction() as tx:
-            everything = await triage.find(tx, FailureFilter(STATUSES))
+            everything = await triage.find(tx, FailureFilter(tuple(FailureStatus)))
         await retry(bench.db, everything)
         await EmbeddingIngestionPipeline(bench).run()
         assert {row.status for row in await failed_rows(bench)} == {"resolved"}

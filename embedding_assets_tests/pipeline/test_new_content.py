@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from embedding_assets.domain.failures import ErrorType
+from embedding_assets.domain.failures import ErrorType, FailureStatus
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.reprocessing import dismiss, requeue_due, retry
 from embedding_assets.pipeline.settling import settle
@@ -14,7 +14,7 @@ from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.tracking import retrack
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import triage, work_queue
-from embedding_assets.store.triage import STATUSES, FailureFilter
+from embedding_assets.store.triage import FailureFilter
 from embedding_assets_tests.support.benches import on_bench, write_documents
 from embedding_assets_tests.support.database import waiting_for_a_lock
 from embedding_assets_tests.support.failed import (
@@ -68,7 +68,7 @@ async def _dismiss(bench: Workbench) -> None:
 
 async def _retry(bench: Workbench) -> int:
     async with bench.db.transaction() as tx:
-        return await retry(bench.db, await triage.find(tx, FailureFilter(STATUSES)))
+        return await retry(bench.db, await triage.find(tx, FailureFilter(tuple(FailureStatus))))
 
 
 async def _only(bench: Workbench) -> FailedRow:

@@ -6,16 +6,16 @@ from datetime import timedelta
 import pytest
 
 from embedding_assets.domain.backoff import Decision, Escalate, Retry
-from embedding_assets.domain.failures import ClassifiedError, ErrorType
+from embedding_assets.domain.failures import ClassifiedError, ErrorType, FailureClass, FailureStatus
 from embedding_assets.domain.work import ClaimedItem, Fail, Lane, Stage
 from embedding_assets.store import failures, triage
 from embedding_assets.store.database import Database, Tx
-from embedding_assets.store.triage import STATUSES, FailureFilter
+from embedding_assets.store.triage import FailureFilter
 from embedding_assets_tests.support.collections import MadeCollection, make_collection
 from embedding_assets_tests.support.database import on_database
 from embedding_assets_tests.support.queue import NOON, at
 
-_ANY = FailureFilter(STATUSES)
+_ANY = FailureFilter(tuple(FailureStatus))
 _GIVE_UP = Escalate()
 
 
@@ -51,9 +51,9 @@ async def test_failed_documents_are_found_by_what_they_are(db: Database) -> None
         await failures.resolve(tx, docs.id, ["gone"])
         assert await _found(tx, FailureFilter()) == ["a", "b", "slow", "a"]
         assert await _found(tx, FailureFilter(collection="docs")) == ["a", "b", "slow"]
-        assert await _found(tx, FailureFilter(statuses=["resolved"])) == ["gone"]
-        assert await _found(tx, FailureFilter(failure_class="transient")) == ["slow"]
-        assert await _found(tx, FailureFilter(error_type="undecodable", collection="others")) == ["a"]
+        assert await _found(tx, FailureFilter(statuses=[FailureStatus.RESOLVED])) == ["gone"]
+        assert await _found(tx, FailureFilter(failure_class=FailureClass.TRANSIENT)) == ["slow"]
+        assert await _found(tx, FailureFilter(error_type=ErrorType.UNDECODABLE, collection="others")) == ["a"]
         assert await _found(tx, FailureFilter(older_than_seconds=1800)) == ["a", "b", "a"]
         assert await _found(tx, FailureFilter(document_keys=["b", "slow", "x"])) == ["b", "slow"]
         assert await _found(tx, FailureFilter(document_keys=[])) == []
@@ -103,7 +103,7 @@ async def test_a_dismissed_document_has_an_end_and_is_not_due(db: Database) -> N
         await fail(tx, docs, "queued", decision=Retry(1), minutes=-60)
         assert await failures.take_due(tx, docs.id, now=at(0)) == [("queued", Lane.LIVE)]
         assert await triage.dismiss(tx, docs.id, ["a", "b", "queued"], now=at(7)) == ["a", "b"]
-        ended = await triage.find(tx, FailureFilter(statuses=["dismissed"]))
+        ended = await triage.find(tx, FailureFilter(statuses=[FailureStatus.DISMISSED]))
         assert [(one.document_key, one.resolved_at, one.next_retry_at) for one in ended] == [
             ("a", at(7), None),
             ("b", at(7), None),
