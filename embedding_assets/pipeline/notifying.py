@@ -48,6 +48,5 @@ async def tell_escalations(db: Database, collection: str, notifiers: Sequence[No
     if not applied or not documents:
         return 0
     await tell(notifiers, escalation_notice(collection, documents), seconds=seconds)
-    async with db.transaction() as tx:
-        await triage.mark_told(tx, applied.id, documents)
+    await db.atomically(lambda tx: triage.mark_told(tx, applied.id, documents))
     return len(documents)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from embedding_assets.domain.failures import ErrorType, ProviderError
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.work import Lane
+from embedding_assets.pipeline.isolating import Isolator
 from embedding_assets.pipeline.requesting import Input, RequestCounts, Requester
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors
@@ -35,6 +36,7 @@ async def repair_vectors(bench: Workbench, shards: Sequence[int]) -> RepairOutco
     """
     # It holds no claim, so it may wait as long as the limit takes.
     requester = Requester(bench, hold_seconds=math.inf)
+    isolator = Isolator(bench, requester)
     outcome = RepairOutcome(requests=requester.counts)
     given_up: list[bytes] = []
     async with bench.db.transaction() as tx:
@@ -47,11 +49,11 @@ async def repair_vectors(bench: Workbench, shards: Sequence[int]) -> RepairOutco
             await vectors.delete_zero_vectors(tx, bench.target.table, [one.input_hash for one in missing])
         if not missing:
             return outcome
-        given_up += await _embed(bench, requester, missing, outcome)
+        given_up += await _embed(bench, isolator, missing, outcome)
 
 
 async def _embed(
-    bench: Workbench, requester: Requester, missing: Sequence[MissingInput], outcome: RepairOutcome
+    bench: Workbench, isolator: Isolator, missing: Sequence[MissingInput], outcome: RepairOutcome
 ) -> list[bytes]:
     """Hashes of inputs that got no vector."""
     inputs = [
@@ -65,7 +67,7 @@ async def _embed(
     whole = [one for one in inputs if one.input_hash not in set(lost)]
     size = bench.target.caps.max_inputs
     for start in range(0, len(whole), size):
-        for result in await requester.embed(whole[start : start + size]):
+        for result in await isolator.embed(whole[start : start + size]):
             if result.held_back is not None:
                 raise ProviderError(
                     ErrorType.BUDGET_REACHED, f"{result.held_back.reason}: what was repaired so far stays"
