@@ -17,10 +17,11 @@ from embedding_assets.collections_file import (
     load_collections_file,
 )
 from embedding_assets.domain.models import EmbeddingModel
-from embedding_assets.domain.ports import Embedder
+from embedding_assets.domain.ports import Embedder, Notifier
 from embedding_assets.local import start_embedded
 from embedding_assets.pipeline.workbench import LimitName, Pace, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
+from embedding_assets.providers.notifiers import build_notifiers
 from embedding_assets.providers.sources.registry import build_source
 from embedding_assets.settings import Settings
 from embedding_assets.store import collections, migrations, rate_limiter
@@ -104,6 +105,16 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[s
             consumer = file.limits[entry.limit].consumer if entry.limit else None
             await collections.apply(tx, replace(_settings_of(name, entry, settings), limit_consumer=consumer))
     return list(file.collections)
+
+
+def notifiers(settings: Settings) -> list[Notifier]:
+    """Everybody who is told of escalated documents and failed runs.
+
+    Raises:
+        NotificationFailed: a registered notifier cannot be built.
+    """
+    url = settings.notify_webhook_url
+    return build_notifiers(url.get_secret_value() if url else None, timeout_seconds=settings.notify_timeout_seconds)
 
 
 def _limit_settings(name: str, limit: LimitEntry) -> LimitSettings:

@@ -660,6 +660,8 @@ CREATE TABLE embedding_assets.failed_documents (
     next_retry_at timestamp with time zone,
     resolved_at timestamp with time zone,
     notified_at timestamp with time zone,
+    since_generation bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT an_end_has_a_time CHECK (((status = ANY (ARRAY['resolved'::text, 'dismissed'::text])) = (resolved_at IS NOT NULL))),
     CONSTRAINT failed_documents_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT failed_documents_status_check CHECK ((status = ANY (ARRAY['retrying'::text, 'queued'::text, 'escalated'::text, 'resolved'::text, 'dismissed'::text]))),
     CONSTRAINT retrying_has_a_time CHECK (((status = 'retrying'::text) = (next_retry_at IS NOT NULL)))
@@ -962,6 +964,8 @@ CREATE INDEX documents_metadata ON embedding_assets.documents USING gin (metadat
 CREATE INDEX documents_shard ON embedding_assets.documents USING btree (collection_id, shard, document_key);
 
 CREATE INDEX failed_attempts_document ON embedding_assets.failed_attempts USING btree (collection_id, document_key, id);
+
+CREATE INDEX failed_attempts_recent ON embedding_assets.failed_attempts USING btree (collection_id, failed_at);
 
 CREATE INDEX failed_documents_due ON embedding_assets.failed_documents USING btree (next_retry_at) WHERE (status = 'retrying'::text);
 

@@ -11,9 +11,10 @@ from importlib.metadata import version
 
 import typer
 
-from embedding_assets.cli import collections, demo, doctor, inspecting, processing, searching, serving, upkeep
+from embedding_assets.cli import collections, demo, doctor, failures, inspecting, processing, searching, serving, upkeep
 from embedding_assets.cli.rendering import err, visible_lines
 from embedding_assets.domain.failures import EmbeddingAssetsError
+from embedding_assets.domain.redaction import redacted
 
 INTERRUPTED = 130
 
@@ -44,6 +45,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(collections.app, name="collections")
+app.add_typer(failures.app, name="failures")
 
 
 def _print_version(asked: bool) -> None:
@@ -90,4 +92,4 @@ def _say(error: Exception) -> None:
     if not isinstance(error, EmbeddingAssetsError | ValueError):
         first = text.strip().partition("\n")[0]
         text = f"unexpected {type(error).__name__}: {first} (embedding-assets --debug … shows where)"
-    err().print(f"error: {visible_lines(text, indent=len('error: '))}", style="bold red")
+    err().print(f"error: {visible_lines(redacted(text), indent=len('error: '))}", style="bold red")

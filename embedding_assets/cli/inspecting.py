@@ -7,6 +7,7 @@ import typer
 
 from embedding_assets.cli import sharing, standing
 from embedding_assets.cli.examples import examples
+from embedding_assets.cli.failed_documents import attempt_line
 from embedding_assets.cli.rendering import counted, out, print_json, table, visible
 from embedding_assets.cli.session import current_settings, run_async
 from embedding_assets.cli.standing import Standing
@@ -121,9 +122,7 @@ def _print_told(told: "Told", key: str) -> None:
     if attempts:
         console.print(f"  {counted(len(attempts), 'failed attempt')}:")
     for attempt in attempts:
-        when = attempt.failed_at.strftime("%Y-%m-%d %H:%M:%S")
-        place = f"episode {attempt.episode}, attempt {attempt.attempt}"
-        console.print(f"    {when}  {place}, {attempt.stage}, {attempt.error_type}: {visible(attempt.message)}")
+        console.print(f"    {attempt_line(attempt)}")
 
 
 def _told_facts(told: "Told", key: str) -> dict[str, object]:

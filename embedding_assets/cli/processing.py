@@ -109,8 +109,8 @@ async def sync_collection(settings: "Settings", collection: str, confirm_deletio
 async def _process(
     settings: "Settings", collection: str, shards: "Sequence[int]", options: "StageOptions", shown: Progress
 ) -> "StagesOutcome":
+    from embedding_assets.pipeline.reprocessing import requeue_due  # noqa: PLC0415 - as above
     from embedding_assets.pipeline.run_stages import ALL_STAGES, run_stages  # noqa: PLC0415 - as above
-    from embedding_assets.pipeline.tracking import requeue_due  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
     from embedding_assets.store import work_queue  # noqa: PLC0415 - as above
 

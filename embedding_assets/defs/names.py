@@ -49,6 +49,12 @@ def check_job(collection: str) -> str:
     return f"{collection}__check_stored_data"
 
 
+def watched_jobs(collection: str) -> list[str]:
+    """The jobs whose failed runs somebody is told of."""
+    makers = (embed_documents_job, sync_sources_job, reprocess_job, maintain_job, check_job)
+    return [name_of(collection) for name_of in makers]
+
+
 def run_group(collection: str, shards: Sequence[int], groups: int) -> str:
     """The value of the tag that runs over these shards carry: the collection, and the range where there are several."""
     return collection if groups == 1 else f"{collection}/{shard_name(shards[0])}-{shard_name(shards[-1])}"

@@ -32,12 +32,22 @@ class Escalate:
     """Stop trying: it stays visible until a person requeues or dismisses it."""
 
 
-Decision: TypeAlias = "Retry | Escalate"
+@dataclass(frozen=True, slots=True)
+class InQueue:
+    """Schedule nothing: newer work of the document waits in the queue already."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyRecord:
+    """Keep the attempt in the history and change nothing: it is not about what the document's row stands for now."""
+
+
+Decision: TypeAlias = "Retry | Escalate | InQueue | OnlyRecord"
 
 
 def next_step(
     failure_class: FailureClass, attempts: int, *, luck: float, ladder: Sequence[float] = LADDER_SECONDS
-) -> Decision:
+) -> Retry | Escalate:
     """What follows the `attempts`-th attempt (1 for the first) of an episode.
 
     Poison gets one retry, after the first rung: trying the same content again rarely helps. `luck` in [0, 1) spreads the

@@ -76,6 +76,16 @@ class ErrorType(str, Enum):
     WORKER_LOST = "worker_lost"
 
 
+class FailureStatus(str, Enum):
+    """Where a failed document is: waiting for its next try, in the queue, with a person, or at an end."""
+
+    RETRYING = "retrying"
+    QUEUED = "queued"
+    ESCALATED = "escalated"
+    DISMISSED = "dismissed"
+    RESOLVED = "resolved"
+
+
 def class_of(error_type: ErrorType) -> FailureClass:
     """The class of an error type, by the table above; one that no case names is a type error."""
     match error_type:
@@ -160,6 +170,10 @@ class WireFormatRefused(ProviderError):
 
 class StoreError(ClassifiedError):
     """PostgreSQL refused or went away."""
+
+
+class NotificationFailed(EmbeddingAssetsError):
+    """Nobody was told; whatever it was is told again later."""
 
 
 class DocumentMissing(EmbeddingAssetsError):

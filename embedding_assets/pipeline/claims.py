@@ -3,8 +3,9 @@
 Not here: how many may be taken (admission), what is done with an item.
 """
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -126,7 +127,8 @@ class Claims:
         known = await corpus.published_state(
             tx, target.collection_id, target.model_id, [item.document_key for item in items]
         )
-        return [Claimed(item, known.get(item.document_key)) for item in items]
+        now = time.monotonic()
+        return [Claimed(replace(item, taken_at=now), known.get(item.document_key)) for item in items]
 
     async def _claim_lanes(self, tx: work_queue.Tx, admitted: Admitted) -> list[ClaimedItem]:
         """First what backfill is owed, then live, then backfill with the rest."""

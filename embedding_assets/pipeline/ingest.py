@@ -20,6 +20,7 @@ from embedding_assets.pipeline.admission import Admission
 from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.claims import Claimed, Claims
 from embedding_assets.pipeline.embedding import EmbeddingStage
+from embedding_assets.pipeline.promises import count_missed
 from embedding_assets.pipeline.reading import read_in_time
 from embedding_assets.pipeline.requesting import RequestCounts, Requester
 from embedding_assets.pipeline.settling import settle
@@ -77,6 +78,7 @@ class EmbeddingIngestionPipeline:
             ClassifiedError: a systemic failure, one sentence; everything claimed was released with no attempt spent.
             CircuitOpen: one that somebody met before, likewise.
         """
+        await count_missed(self._bench.db)
         async with circuits_closed(self._bench, probe_now=probe_now):
             return await self._run(shards, force=force, max_documents=max_documents)
 

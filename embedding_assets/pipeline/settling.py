@@ -3,12 +3,10 @@
 First the locks, then the fence of every claim; a claim that is no longer ours writes nothing, on the failing path too.
 """
 
-import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from embedding_assets.domain.backoff import next_step
 from embedding_assets.domain.failures import ErrorType, FailureClass, StoreError
 from embedding_assets.domain.work import (
     ClaimedItem,
@@ -21,10 +19,13 @@ from embedding_assets.domain.work import (
     Stage,
     Tally,
     Unchanged,
+    total,
 )
+from embedding_assets.pipeline.failing import record_failures
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, vectors, work_queue
+from embedding_assets.store import corpus, failures, ledger, vectors, work_queue
 from embedding_assets.store.database import BUSY_TRIES, Tx
+from embedding_assets.telemetry import FRESHNESS_PROMISES
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict
     await work_queue.finish(tx, target.collection_id, done)
     await work_queue.release(tx, target.collection_id, [outcome.item for outcome in groups.release])
     _count(groups, tallies)
+    await _enter_in_ledger(tx, target.name, total(tallies.values()))
     return dict(tallies)
 
 
@@ -146,19 +148,7 @@ async def _write(tx: Tx, bench: Workbench, groups: _Sorted) -> None:
     well = [item.document_key for item in _items(_ended_well(groups))]
     await failures.resolve(tx, target.collection_id, well)
     if groups.fail:
-        await _record_failures(tx, bench, groups.fail)
-
-
-async def _record_failures(tx: Tx, bench: Workbench, failed: Sequence[Fail]) -> None:
-    ordered = sorted(failed, key=lambda failure: failure.item.document_key)
-    keys = [failure.item.document_key for failure in ordered]
-    episodes = await failures.episodes(tx, bench.target.collection_id, keys)
-    for failure in ordered:
-        episode = episodes[failure.item.document_key]
-        decision = next_step(
-            failure.error.failure_class, episode.attempts + 1, luck=random.random(), ladder=bench.pace.ladder
-        )
-        await failures.record(tx, bench.target.collection_id, failure, episode, decision, run_id=bench.run_id)
+        await record_failures(tx, bench, groups.fail)
 
 
 async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies: dict[int, Tally]) -> None:
@@ -169,6 +159,11 @@ async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies:
         if not closed.counted:
             tally.freshness_met += closed.in_time
             tally.freshness_missed += not closed.in_time
+
+
+async def _enter_in_ledger(tx: Tx, collection: str, whole: Tally) -> None:
+    promises = {(collection, "met"): whole.freshness_met, (collection, "missed"): whole.freshness_missed}
+    await ledger.add(tx, FRESHNESS_PROMISES, promises)
 
 
 def _ended_well(groups: _Sorted) -> list[Publish | Unchanged | Delete]:

@@ -11,7 +11,7 @@ from embedding_assets.domain.failures import ClassifiedError, DocumentMissing, F
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.circuits import opens_circuits
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, work_queue
+from embedding_assets.store import corpus, work_queue
 
 _COMPARED_AT_ONCE = 200
 
@@ -46,19 +46,10 @@ async def queue_changed(bench: Workbench, shards: Sequence[int]) -> int:
     return queued
 
 
-async def requeue_due(bench: Workbench) -> int:
-    """Move failed documents whose next retry is due back to the queue; how many. Safe to run twice at once."""
-    async with bench.db.transaction() as tx:
-        due = await failures.take_due(tx, bench.target.collection_id)
-        for lane in Lane:
-            keys = [key for key, its_lane in due if its_lane is lane]
-            await _enqueue(tx, bench, keys, lane)
-        return len(due)
-
-
-async def _enqueue(tx: work_queue.Tx, bench: Workbench, keys: Sequence[str], lane: Lane = Lane.BACKFILL) -> int:
+async def _enqueue(tx: work_queue.Tx, bench: Workbench, keys: Sequence[str]) -> int:
     if keys:
-        await work_queue.enqueue(tx, bench.target.collection_id, [(key, None) for key in keys], lane=lane)
+        changes = [(key, None) for key in keys]
+        await work_queue.enqueue(tx, bench.target.collection_id, changes, lane=Lane.BACKFILL)
     return len(keys)
 
 

@@ -17,14 +17,18 @@ _SQL = load_queries("inspection")
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One failed attempt of a document."""
+    """One failed attempt of a document; `seconds` from its claim, `provider_status` where the provider answered."""
 
     failed_at: datetime
     episode: int
     attempt: int
     stage: str
+    failure_class: str
     error_type: str
     message: str
+    provider_status: int | None
+    run_id: str
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)

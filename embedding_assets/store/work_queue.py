@@ -75,7 +75,7 @@ async def enqueue(
 
 
 async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datetime | None = None) -> int:
-    """Turn up to `arrivals` arrivals into work items and open the obligations of live changes; how many were taken."""
+    """Turn up to `arrivals` arrivals into work items, and live changes into obligations; how many were taken."""
     cursor = await tx.execute(_SQL["fold"], {"collection_id": collection_id, "arrivals": arrivals, "now": now})
     rows = await cursor.fetchall()
     changed = [row for row in rows if row[3] is not None]
@@ -87,6 +87,8 @@ async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datet
             "claimed": [row[2] for row in changed],
             "due_from": [row[3] for row in changed],
         }
+        # Before the obligations: whoever dismisses a failed document locks in this order too.
+        await tx.execute(_SQL["restart_failures"], values)
         await tx.execute(_SQL["open_obligations"], values)
     return sum(row[4] for row in rows)
 

@@ -38,6 +38,7 @@ _STATES = {
     Place.LOST: replace(_WAITING, lease_owner="run-1", lease_expired=True, lost_claims=1),
     Place.RETRYING: _FAILED,
     Place.ESCALATED: replace(_FAILED, status="escalated", next_retry_at=None),
+    Place.DISMISSED: replace(_FAILED, status="dismissed", next_retry_at=None),
     Place.PUBLISHED: _PUBLISHED,
     Place.STALE: replace(_PUBLISHED, stale=True),
     Place.DELETED: replace(_NOTHING, version=3, deleted_at=_EARLIER),

@@ -24,7 +24,8 @@ LEFT JOIN embedding_assets.failed_documents AS f ON f.collection_id = c.id AND f
 WHERE c.name = %(collection)s
 
 -- name: attempts
-SELECT a.failed_at, a.episode, a.attempt, a.stage, a.error_type, a.message
+SELECT a.failed_at, a.episode, a.attempt, a.stage, a.failure_class, a.error_type, a.message, a.provider_status, a.run_id,
+       extract(epoch FROM a.duration)::float8 AS seconds
 FROM embedding_assets.failed_attempts AS a JOIN embedding_assets.collections AS c ON c.id = a.collection_id
 WHERE c.name = %(collection)s AND a.document_key = %(document_key)s
 ORDER BY a.id

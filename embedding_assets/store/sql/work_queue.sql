@@ -39,6 +39,24 @@ WITH taken AS (
 SELECT document_key, upserted.generation, claimed_generation, due_from, arrivals
 FROM folded JOIN upserted USING (document_key)
 
+-- name: restart_failures
+-- A second statement, as below. New content begins a document's failures afresh: it is in the queue, with no attempt. What has begun
+-- afresh already stays as it is, unless a claim in progress covers it: what that one fails with is not the newest content's.
+WITH failed AS (
+    SELECT f.document_key, u.generation
+    FROM embedding_assets.failed_documents AS f
+    JOIN unnest(%(document_keys)s::text[], %(generations)s::bigint[], %(claimed)s::bigint[])
+             AS u (document_key, generation, claimed_generation) USING (document_key)
+    WHERE f.collection_id = %(collection_id)s AND f.status <> 'resolved'
+      AND NOT (f.status = 'queued' AND f.attempts = 0 AND f.since_generation > coalesce(u.claimed_generation, 0))
+    ORDER BY f.document_key FOR UPDATE OF f
+)
+UPDATE embedding_assets.failed_documents AS f SET
+    status = 'queued', attempts = 0, episode = f.episode + 1, since_generation = failed.generation,
+    next_retry_at = NULL, resolved_at = NULL, notified_at = NULL
+FROM failed
+WHERE f.collection_id = %(collection_id)s AND f.document_key = failed.document_key
+
 -- name: open_obligations
 -- A second statement, so that it sees what settled before fold had the row locks. A change that a claim in progress does not
 -- cover is kept in later_*: the first such one, from which the promise starts again when the claim publishes. Any other makes one
