@@ -9,6 +9,7 @@
 | budget_reached | systemic | the provider's account is out of quota |
 | connection_failed | systemic | the provider cannot be reached, after short retries |
 | database_unavailable | systemic | PostgreSQL went away |
+| model_replaced | systemic | the collection got another model while the run went on |
 | provider_unavailable | transient | the provider answered 5xx |
 | provider_timeout | transient | the provider did not answer in time |
 | malformed_reply | transient | the reply was not an embeddings reply |
@@ -51,6 +52,7 @@ class ErrorType(str, Enum):
     BUDGET_REACHED = "budget_reached"
     CONNECTION_FAILED = "connection_failed"
     DATABASE_UNAVAILABLE = "database_unavailable"
+    MODEL_REPLACED = "model_replaced"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVIDER_TIMEOUT = "provider_timeout"
     MALFORMED_REPLY = "malformed_reply"
@@ -77,6 +79,7 @@ _SYSTEMIC = frozenset(
         ErrorType.BUDGET_REACHED,
         ErrorType.CONNECTION_FAILED,
         ErrorType.DATABASE_UNAVAILABLE,
+        ErrorType.MODEL_REPLACED,
     }
 )
 _POISON = frozenset(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from embedding_assets.domain.documents import Document, ListedDocument
 from embedding_assets.domain.failures import ErrorType
 from embedding_assets.domain.models import EmbeddingModel
+from embedding_assets.domain.prices import PriceOrigin
 
 
 class Source(Protocol):
@@ -77,6 +78,11 @@ class Embedder(Protocol):
     @property
     def usd_per_million_tokens(self) -> float | None:
         """The price of its input once `prepare` has run: configured, or from LiteLLM's packaged list; None: unknown."""
+        ...
+
+    @property
+    def price_origin(self) -> PriceOrigin:
+        """Who says so."""
         ...
 
     async def prepare(self) -> None:

@@ -22,6 +22,7 @@ from embedding_assets.domain.work import (
     Tally,
     Unchanged,
 )
+from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, failures, vectors, work_queue
 from embedding_assets.store.database import Tx
@@ -40,6 +41,9 @@ async def settle(bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tal
     """Settle these outcomes; counts by shard.
 
     What PostgreSQL refuses as data (SQLSTATE class 22) is found by halving and fails alone; the others are published.
+
+    Raises:
+        ClassifiedError: `model_replaced`: the collection got another model meanwhile, and nothing was written.
     """
     try:
         async with bench.db.transaction() as tx:
@@ -60,6 +64,8 @@ async def settle(bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tal
 async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:
     target = bench.target
     await vectors.hold_off_collector(tx, target.table)
+    # In a later statement than the lock, which may have waited for a cut-over.
+    await require_active(tx, target)
     held = await work_queue.lock_claims(tx, target.collection_id, [outcome.item for outcome in outcomes])
     tallies: dict[int, Tally] = defaultdict(Tally)
     for outcome in outcomes:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import Embedder
+from embedding_assets.domain.prices import PriceOrigin
 from embedding_assets.providers.litellm_embedder import LiteLLMEmbedder
 from embedding_assets.providers.local_embedder import DIMENSIONS, LOCAL_MODEL, PROVIDER
 from embedding_assets.providers.wire_format import FLOAT
@@ -27,15 +28,19 @@ def build_embedder(
     if model.name == LOCAL_MODEL and model.dimensions != DIMENSIONS:
         message = f"{LOCAL_MODEL} has {DIMENSIONS} dimensions, not {model.dimensions}: correct the collection"
         raise ValueError(message)
-    if model.name.startswith(f"{PROVIDER}/"):
+    local = model.name.startswith(f"{PROVIDER}/")
+    if local:
         # LiteLLM takes no encoding for a provider of ours: asking would cost a refusal.
         wire_format = FLOAT
-    return LiteLLMEmbedder(
+    embedder = LiteLLMEmbedder(
         model,
         api_base=api_base,
         api_key=api_key,
         timeout_seconds=timeout_seconds,
         wire_format=wire_format,
         extra=extra,
-        usd_per_million_tokens=usd_per_million_tokens,
+        usd_per_million_tokens=0.0 if local and usd_per_million_tokens is None else usd_per_million_tokens,
     )
+    if local and usd_per_million_tokens is None:
+        embedder.price_origin = PriceOrigin.FREE
+    return embedder

@@ -45,7 +45,7 @@ FROM embedding_assets.chunks AS c
 JOIN embedding_assets.documents AS d USING (collection_id, document_key)
 LEFT JOIN {embeddings} AS e ON e.input_hash = c.input_hash
 WHERE c.collection_id = %(collection_id)s AND c.model_id = %(model_id)s AND d.shard = ANY(%(shards)s::smallint[])
-  AND c.input_hash <> ALL(%(given_up)s::bytea[])
+  AND c.input_hash > %(after)s
   AND (e.input_hash IS NULL OR {norm}(e.embedding) = 0)
 ORDER BY c.input_hash
 LIMIT %(inputs)s
