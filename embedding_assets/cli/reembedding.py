@@ -123,6 +123,12 @@ def _print_done(collection: str, outcome: "ReembedOutcome") -> None:
             f"or embedding-assets run {collection} --no-sync"
         )
     built = outcome.built
+    sent = outcome.requests
+    if sent.requests:
+        console.print(
+            f"{collection}: {counted(sent.inputs, 'input')} sent in {counted(sent.requests, 'request')}, "
+            f"{counted(sent.tokens, 'token')} as the provider counts, {sent.cost_usd:,.4f} USD"
+        )
     if built is None:
         return
     console.print(f"{collection}: {counted(built.documents, 'document')} built")
@@ -158,7 +164,10 @@ def reembed_facts(collection: str, outcome: "ReembedOutcome") -> dict[str, objec
         "usd": found.usd,
         "repaired": outcome.repaired.repaired if outcome.repaired else 0,
         "queued": outcome.queued,
-        "built": {key: value for key, value in asdict(built).items() if key != "index"} if built else None,
+        "sent": asdict(outcome.requests),
+        "built": {key: value for key, value in asdict(built).items() if key not in ("index", "requests")}
+        if built
+        else None,
     }
 
 

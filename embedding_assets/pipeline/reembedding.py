@@ -4,7 +4,7 @@ Documents that another chunker cut are only queued, in the backfill lane: a run 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.failures import EmbeddingAssetsError
@@ -12,6 +12,7 @@ from embedding_assets.domain.reembedding import Approval, Decision, Estimate, de
 from embedding_assets.pipeline.estimating import estimate
 from embedding_assets.pipeline.model_build import BuildOutcome, build_model
 from embedding_assets.pipeline.repair import RepairOutcome, repair_vectors
+from embedding_assets.pipeline.requesting import RequestCounts, all_requests
 from embedding_assets.pipeline.tracking import queue_stale
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections
@@ -25,13 +26,14 @@ class NotThisFile(EmbeddingAssetsError):
 
 @dataclass(frozen=True, slots=True)
 class ReembedOutcome:
-    """What is stale, what was decided, and what was done; None and 0 for what was not."""
+    """What is stale, what was decided, and what was done and sent; None and 0 for what was not."""
 
     estimate: Estimate
     decision: Decision
     repaired: RepairOutcome | None = None
     built: BuildOutcome | None = None
     queued: int = 0
+    requests: RequestCounts = field(default_factory=RequestCounts)
 
 
 async def reembed(
@@ -59,14 +61,15 @@ async def reembed(
     if decision is not Decision.BEGIN:
         return ReembedOutcome(found, decision)
     repaired = await repair_vectors(bench, _ALL_SHARDS)
-    built = None
+    sent, built = [repaired.requests], None
     if bench.building:
         # A model that was active before may have lost vectors since.
-        await repair_vectors(bench.building, _ALL_SHARDS)
+        sent.append((await repair_vectors(bench.building, _ALL_SHARDS)).requests)
         built = await build_model(bench.building, _ALL_SHARDS, on_built=on_built)
+        sent.append(built.requests)
     # Cut anew before the cut-over, they would be paid for under both models.
     queued = await queue_stale(bench, _ALL_SHARDS) if built is None or built.cut_over else 0
-    return ReembedOutcome(found, decision, repaired, built, queued)
+    return ReembedOutcome(found, decision, repaired, built, queued, all_requests(sent))
 
 
 async def _require_file_of_build(bench: Workbench) -> None:

@@ -14,6 +14,7 @@ from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline, RunOutcome
 from embedding_assets.pipeline.model_build import BuildOutcome, build_model
 from embedding_assets.pipeline.repair import RepairOutcome, repair_vectors
+from embedding_assets.pipeline.requesting import RequestCounts, all_requests
 from embedding_assets.pipeline.tracking import queue_changed, queue_stale, retrack
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import inspection
@@ -75,6 +76,12 @@ class StagesOutcome:
     built: BuildOutcome | None
     index: IndexOutcome | None
     freshness: Freshness
+
+    @property
+    def requests(self) -> RequestCounts | None:
+        """What was asked of providers; None where no step could ask."""
+        works = [work.requests for work in (self.drained, self.repaired, self.built) if work]
+        return all_requests(works) if works else None
 
 
 def plan_stages(stages: Collection[DocumentStage], options: StageOptions) -> StagePlan:

@@ -88,9 +88,9 @@ async def content_hashes(tx: Tx, collection_id: int, document_keys: Sequence[str
     return {row[0]: row[1] for row in await (await tx.execute(_SQL["content_hashes"], values)).fetchall()}
 
 
-async def stale_keys(tx: Tx, collection_id: int, shards: Sequence[int]) -> list[str]:
+async def stale_keys(tx: Tx, collection_id: int, shards: Sequence[int], *, most: int | None = None) -> list[str]:
     """Documents of these shards published under another chunker than the collection's and not queued yet, sorted."""
-    values = {"collection_id": collection_id, "shards": list(shards)}
+    values = {"collection_id": collection_id, "shards": list(shards), "most": most}
     return [row[0] for row in await (await tx.execute(_SQL["stale_keys"], values)).fetchall()]
 
 

@@ -1,4 +1,5 @@
 """Another model in place."""
+
 import asyncio
 from pathlib import Path
 from embedding_assets.pipeline.model_build import build_model
@@ -27,10 +28,13 @@ def test_smoke(database_url: str, tmp_path: Path) -> None:
             print(out)
             r = await search_text(bench, paragraph(3, 1), k=1)
             print(r[0].score, r[0].content)
+
         docs.on_bench(body)
         print(provider.counters())
+
         async def after(bench):
             assert bench.building is None
             r = await search_text(bench, "document-003.md | " + paragraph(3, 1), k=1)
             print(r[0].score, r[0].content)
+
         docs.on_bench(after)

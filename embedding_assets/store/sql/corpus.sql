@@ -81,7 +81,7 @@ WHERE p.collection_id = %(collection_id)s AND p.chunker_fingerprint <> c.chunker
   AND NOT EXISTS (
       SELECT FROM embedding_assets.work_arrivals AS a
       WHERE a.collection_id = p.collection_id AND a.document_key = p.document_key)
-ORDER BY 1
+ORDER BY 1 LIMIT %(most)s
 
 -- name: stale_texts
 -- A page in the order of the keys: documents that hold so many bytes together, and at least one document.
