@@ -137,9 +137,9 @@ def _print_done(collection: str, outcome: "ReembedOutcome") -> None:
             f"{collection}: search answers from the new model now; the old one is kept for going back: "
             "embedding-assets models list"
         )
-    elif built.refused:
-        kinds = ", ".join(f"{count:,} {error}" for error, count in sorted(built.refused.items()))
-        keys = ", ".join(visible(key) for key in built.refused_keys)
+    elif built.refusals.errors:
+        kinds = ", ".join(f"{count:,} {error}" for error, count in sorted(built.refusals.errors.items()))
+        keys = ", ".join(visible(key) for key in built.refusals.keys)
         warn(
             f"{counted(built.lacking, 'document')} not built, search stays under the old model. The new model refused "
             f"inputs ({kinds}), of {keys}: correct or remove these documents, or put the old model back"

@@ -47,7 +47,7 @@ def run_numbers(outcome: StagesOutcome) -> Numbers:
         errors = outcome.repaired.refused
     if outcome.built:
         numbers |= {"run_built": outcome.built.documents, "run_not_built": outcome.built.lacking}
-        errors = {**errors, **outcome.built.refused}
+        errors = {**errors, **outcome.built.refusals.errors}
     requests = outcome.requests
     if requests:
         numbers |= {"run_requests": requests.requests, "run_tokens": requests.tokens, "run_cost_usd": requests.cost_usd}

@@ -108,7 +108,7 @@ def _done(outcome: ReembedOutcome) -> str:
     if built:
         done.append(f"{built.documents} documents built")
         done.append(
-            "search answers from the new model" if built.cut_over else _unfinished(built.lacking, built.refused)
+            "search answers from the new model" if built.cut_over else _unfinished(built.lacking, built.refusals.errors)
         )
     return ", ".join([*done, f"{outcome.queued} documents queued"])
 

@@ -48,7 +48,7 @@ async def ensure_index_before_search(bench: Workbench, *, at_least_rows: int = I
     while True:
         async with bench.db.transaction() as tx:
             facts = await vectors.table_facts(tx, bench.target.table)
-            rows = await vectors.count_vectors(tx, bench.target.table)
+            rows = facts.rows if facts.index_valid else await vectors.count_vectors(tx, bench.target.table)
         if facts.index_valid or rows < at_least_rows:
             return IndexOutcome(False, rows)
         async with bench.db.autocommit() as connection:

@@ -1,50 +1,47 @@
-"""Builds another model beside the active one: what is published is embedded from what is stored, then search goes over to it.
+"""Builds another model beside the active one, then has search go over to it: pass after pass, until one leaves nothing.
 
-No fetch, no chunking, no claim. Runs go on publishing under the active model meanwhile; what they publish is built in the next
-pass, until a pass leaves nothing. Killed at any moment, the next builder continues where its vectors are.
+Runs go on publishing under the active model meanwhile; what they publish is copied in the next pass. Killed at any moment, the
+next builder continues where its vectors are. Not here: one pass (copying), the cut-over itself (switching).
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
-from anyio import to_thread
 
+from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.failures import StoreError
-from embedding_assets.pipeline.filling import fill
+from embedding_assets.pipeline.copying import Copier, Pass, Refusals
 from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index_before_search
-from embedding_assets.pipeline.requesting import Input, RequestCounts, Requester
-from embedding_assets.pipeline.stored_inputs import of_chunks
+from embedding_assets.pipeline.requesting import RequestCounts
 from embedding_assets.pipeline.switching import cut_over, hold_model, still_building
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, model_builds, vectors
-from embedding_assets.store.model_builds import BuiltChunk, LackingDocument, Models
+from embedding_assets.store.database import Tx
+from embedding_assets.store.model_builds import Models
 
-# Of one transaction that copies, for which settles wait, and of what is in memory: so many documents, or fewer once they
-# hold so many chunks.
-_DOCUMENTS_AT_ONCE = 100
-_CHUNKS_AT_ONCE = 2000
-# What another worker publishes between two passes needs one more; what the provider refuses needs a person.
+# A pass that found nothing to do is tried again, because another builder may be at work; then it is up to a person.
 _PASSES_IN_VAIN = 3
 _PAUSE_SECONDS = 0.5
-_KEYS_SHOWN = 5
+# Where changes come without a pause, so many passes end with a few documents to do; the next holds settles off for a moment.
+_PASSES_TO_CATCH_UP = 3
+_FEW_DOCUMENTS = 100
+_HOLD_SECONDS = 15.0
 
 
 @dataclass(slots=True)
 class BuildOutcome:
-    """What a builder did. `shards` are those that no other builder worked.
+    """What a builder did. `shards` are those that no other builder worked, `lacking` documents of all shards are not built.
 
-    `lacking` documents are not built, of all shards; `refused` counts inputs by error type, and `refused_keys` has a few
-    of their documents. `cut_over`: the model is the active one now.
+    `cut_over`: the model is the active one now.
     """
 
     shards: tuple[int, ...] = ()
     documents: int = 0
     lacking: int = 0
-    refused: dict[str, int] = field(default_factory=dict[str, int])
-    refused_keys: list[str] = field(default_factory=list[str])
     cut_over: bool = False
+    refusals: Refusals = field(default_factory=Refusals)
     requests: RequestCounts = field(default_factory=RequestCounts)
     index: IndexOutcome | None = None
 
@@ -61,67 +58,96 @@ async def build_model(
         ClassifiedError: `model_replaced`: the build was cancelled.
     """
     build = _Build(bench, on_built)
-    async with bench.db.autocommit() as holder:
-        mine = await model_builds.take_shards(holder, bench.target.table, shards)
-        try:
-            return await build.run(mine)
-        except StoreError:
-            # A cancelled build's table is dropped under it.
-            await build.models()
-            raise
+    try:
+        async with bench.db.autocommit() as holder:
+            return await build.run(holder, shards)
+    except StoreError:
+        # A cancelled build's table is dropped under it.
+        await build.models()
+        raise
 
 
 class _Build:
-    """One builder's work, and what it gave up: versions with an input that the provider refused."""
+    """One builder's work."""
 
     def __init__(self, bench: Workbench, on_built: Callable[[int], None] | None) -> None:
         self._bench = bench
-        self._on_built = on_built
-        # It holds no claim, so it may wait as long as the limit takes.
-        self._requester = Requester(bench, hold_seconds=math.inf)
-        self._given_up: set[LackingDocument] = set()
-        self._built_in_round = 0
+        self._copier = Copier(bench, on_built)
         self._outcome = BuildOutcome()
 
     async def models(self) -> Models | None:
         """As they are now; None when the model that was built is the active one."""
         async with self._bench.db.transaction() as tx:
             applied = await collections.find(tx, self._bench.target.name)
-        if not still_building(self._bench.target, applied):
+        if applied is None or not still_building(self._bench.target, applied):
             return None
-        assert applied is not None
         return Models(applied.id, applied.model_id, self._bench.target.model_id)
 
-    async def run(self, shards: Sequence[int]) -> BuildOutcome:
-        """Pass after pass until everything is built, or nothing more can be."""
-        self._outcome.shards = tuple(shards)
+    async def run(self, holder: Tx, shards: Sequence[int]) -> BuildOutcome:
+        """Take the shards, which `holder` keeps, and build them."""
+        outcome = self._outcome
+        outcome.shards = tuple(await model_builds.take_shards(holder, self._bench.target.table, shards))
         await self._create_table()
-        in_vain = 0
-        while in_vain < _PASSES_IN_VAIN:
-            self._outcome.cut_over = await self._round(shards)
-            if self._outcome.cut_over:
-                break
-            if self._outcome.lacking and not self._built_in_round:
-                in_vain += 1
-                await anyio.sleep(_PAUSE_SECONDS)
-            else:
-                in_vain = 0
+        outcome.cut_over = await self._build(holder)
+        outcome.lacking = 0 if outcome.cut_over else outcome.lacking
         await self._remember_wire_format()
-        self._outcome.requests = self._requester.counts
-        return self._outcome
+        outcome.documents, outcome.refusals = self._copier.copied, self._copier.refusals
+        outcome.requests = self._copier.requests
+        return outcome
 
-    async def _round(self, shards: Sequence[int]) -> bool:
-        """One pass, and the cut-over where it left nothing; whether the model is the active one."""
-        models = await self.models()
-        if models is None:
-            return True
-        self._built_in_round = await self._pass(models, shards)
-        async with self._bench.db.transaction() as tx:
-            self._outcome.lacking = await model_builds.count_lacking(tx, models)
-        if self._outcome.lacking:
+    async def _build(self, holder: Tx) -> bool:
+        """Pass after pass; whether the model is the active one in the end."""
+        in_vain = nearly = 0
+        while in_vain < _PASSES_IN_VAIN:
+            models = await self.models()
+            if models is None:
+                return True
+            done = await self._copier.copy_lacking(models, self._outcome.shards)
+            async with self._bench.db.transaction() as tx:
+                self._outcome.lacking = await model_builds.count_lacking(tx, models)
+            nearly = nearly + 1 if self._outcome.lacking <= _FEW_DOCUMENTS and not done.left else 0
+            hold = nearly > _PASSES_TO_CATCH_UP
+            if nearly and await self._went_over(models, holder, hold=hold):
+                return True
+            # Held off in vain, settles have to be let through before the next try.
+            nearly = 0 if hold else nearly
+            in_vain = in_vain + 1 if self._is_in_vain(done) else 0
+            if in_vain:
+                await anyio.sleep(_PAUSE_SECONDS)
+        return False
+
+    def _is_in_vain(self, done: Pass) -> bool:
+        return bool(done.left or (self._outcome.lacking and not done.copied))
+
+    async def _went_over(self, models: Models, holder: Tx, *, hold: bool) -> bool:
+        """Index the table, and cut over if it lacks nothing; with `hold` see to that."""
+        index = await ensure_index_before_search(self._bench)
+        if index.built or self._outcome.index is None:
+            self._outcome.index = index
+        if not self._outcome.lacking:
+            return await cut_over(self._bench)
+        if not hold or len(self._outcome.shards) < SHARDS:
             return False
-        self._outcome.index = await ensure_index_before_search(self._bench)
-        return await cut_over(self._bench)
+        return await self._go_over_with_settles_held_off(models, holder)
+
+    async def _go_over_with_settles_held_off(self, models: Models, holder: Tx) -> bool:
+        """No transaction of ours is open meanwhile, and no longer than `_HOLD_SECONDS`: runs wait, and lose no claim."""
+        bench = self._bench
+        async with bench.db.transaction() as tx:
+            applied = await collections.find(tx, bench.target.name)
+
+        @asynccontextmanager
+        async def of_holder() -> AsyncGenerator[Tx, None]:
+            async with holder.transaction():
+                yield holder
+
+        if applied is None:
+            return False
+        with anyio.move_on_after(_HOLD_SECONDS):
+            async with vectors.settles_held_off(holder, applied.table):
+                await self._copier.copy_lacking(models, self._outcome.shards, transaction=of_holder)
+                return await cut_over(bench, transaction=of_holder)
+        return False
 
     async def _create_table(self) -> None:
         """Under the lock that a cancelling needs, so that it is not made again after it was dropped."""
@@ -129,75 +155,8 @@ class _Build:
             if still_building(self._bench.target, await hold_model(tx, self._bench.target.name)):
                 await vectors.create_table(tx, self._bench.target.table)
 
-    async def _pass(self, models: Models, shards: Sequence[int]) -> int:
-        """Once over what these shards lack, in the order of the keys; documents built."""
-        built, last = 0, ""
-        while True:
-            async with self._bench.db.transaction() as tx:
-                page = await model_builds.lacking(
-                    tx, models, shards, after=last, documents=_DOCUMENTS_AT_ONCE, chunks=_CHUNKS_AT_ONCE
-                )
-            if not page:
-                return built
-            last = page[-1].document_key
-            done = await self._build(models, [one for one in page if one not in self._given_up])
-            built += done
-            self._outcome.documents += done
-            if self._on_built:
-                self._on_built(done)
-
-    async def _build(self, models: Models, documents: Sequence[LackingDocument]) -> int:
-        async with self._bench.db.transaction() as tx:
-            texts = await model_builds.chunk_texts(tx, models, documents)
-        inputs = await to_thread.run_sync(of_chunks, self._bench, texts)
-        unique = {one.input_hash: one for of_one in inputs.values() for one in of_one}
-        async with self._bench.db.transaction() as tx:
-            missing = await vectors.missing_inputs(tx, self._bench.target.table, list(unique))
-        refused = await fill(self._bench, self._requester, [one for key, one in unique.items() if key in missing])
-        for document, of_one in inputs.items():
-            if any(one.input_hash in refused for one in of_one):
-                self._give_up(document)
-        for error in refused.values():
-            name = error.error_type.value
-            self._outcome.refused[name] = self._outcome.refused.get(name, 0) + 1
-        return await self._copy({one: inputs[one] for one in inputs if one not in self._given_up})
-
-    async def _copy(self, inputs: dict[LackingDocument, list[Input]]) -> int:
-        """Publish them under this model, but for those that changed meanwhile or lost a vector to the collector."""
-        bench = self._bench
-        if not inputs:
-            return 0
-        async with bench.db.transaction() as tx:
-            applied = await hold_model(tx, bench.target.name)
-            if not still_building(bench.target, applied):
-                return 0
-            assert applied is not None
-            models = Models(applied.id, applied.model_id, bench.target.model_id)
-            await vectors.hold_off_collector(tx, bench.target.table)
-            current = await model_builds.still_published(tx, models, list(inputs))
-            needed = {one.input_hash for of_one in inputs.values() for one in of_one}
-            missing = await vectors.missing_inputs(tx, bench.target.table, list(needed))
-            whole = {
-                document.document_key: of_one
-                for document, of_one in inputs.items()
-                if document.document_key in current and not any(one.input_hash in missing for one in of_one)
-            }
-            chunks = [
-                BuiltChunk(key, ordinal, one.tokens, one.input_hash)
-                for key, of_one in whole.items()
-                for ordinal, one in enumerate(of_one)
-            ]
-            await model_builds.copy(tx, models, list(whole), chunks)
-        return len(whole)
-
-    def _give_up(self, document: LackingDocument) -> None:
-        self._given_up.add(document)
-        if len(self._outcome.refused_keys) < _KEYS_SHOWN:
-            self._outcome.refused_keys.append(document.document_key)
-
     async def _remember_wire_format(self) -> None:
-        if self._bench.embedder.wire_format is not None:
+        spoken = self._bench.embedder.wire_format
+        if spoken is not None:
             async with self._bench.db.transaction() as tx:
-                await collections.remember_wire_format(
-                    tx, self._bench.target.model_id, self._bench.embedder.wire_format
-                )
+                await collections.remember_wire_format(tx, self._bench.target.model_id, spoken)

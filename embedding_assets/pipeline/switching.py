@@ -5,6 +5,8 @@ settle, first takes its exclusive form for the active model: what is then read i
 Not here: building a model (model_build), dropping one (retiring).
 """
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,6 +16,8 @@ from embedding_assets.store import collections, model_builds, vectors
 from embedding_assets.store.collections import AppliedCollection, AppliedModel, CollectionSettings
 from embedding_assets.store.database import Tx
 from embedding_assets.store.model_builds import Models
+
+Transaction = Callable[[], AbstractAsyncContextManager[Tx]]
 
 
 class ModelStep(Enum):
@@ -72,17 +76,18 @@ async def apply_collection(tx: Tx, settings: CollectionSettings) -> AppliedStep:
     return AppliedStep(after, step, dropped, recut)
 
 
-async def cut_over(bench: Workbench) -> bool:
+async def cut_over(bench: Workbench, *, transaction: Transaction | None = None) -> bool:
     """Make the model that was built the active one, unless it lacks something; whether it is the active one now.
+
+    `transaction` opens the one it is done in.
 
     Raises:
         ClassifiedError: its build was cancelled.
     """
-    async with bench.db.transaction() as tx:
+    async with (transaction or bench.db.transaction)() as tx:
         applied = await hold_model(tx, bench.target.name)
-        if not still_building(bench.target, applied):
+        if applied is None or not still_building(bench.target, applied):
             return True
-        assert applied is not None
         if await model_builds.lacks_any(tx, Models(applied.id, applied.model_id, bench.target.model_id)):
             return False
         await collections.cut_over(tx, applied.id)

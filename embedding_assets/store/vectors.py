@@ -4,9 +4,11 @@ Rows are inserted and deleted, never updated. Not here: which document holds an 
 (store/vector_index), search (store/search).
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import anyio
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
@@ -119,6 +121,21 @@ async def hold_off_collector(tx: Tx, table: VectorTable) -> None:
 async def hold_off_settles(tx: Tx, table: VectorTable) -> None:
     """Waits for the settles in progress and holds off new ones: of the collector, and of whoever changes publications or models."""
     await tx.execute(_SQL["hold_off_settles"], {"space": _LOCK_SPACE, "table": table.lock_key})
+
+
+@asynccontextmanager
+async def settles_held_off(connection: Tx, table: VectorTable) -> AsyncGenerator[None, None]:
+    """The same without a transaction, for the length of the block; `connection` is in autocommit.
+
+    Only transactions of this very connection pass. Closing it lets the settles go, whatever became of the block.
+    """
+    values = {"space": _LOCK_SPACE, "table": table.lock_key}
+    await connection.execute(_SQL["hold_off_settles_beyond"], values)
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await connection.execute(_SQL["let_settles_go"], values)
 
 
 async def inputs_without_vectors(

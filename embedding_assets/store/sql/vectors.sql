@@ -38,6 +38,13 @@ SELECT pg_advisory_xact_lock_shared(%(space)s, %(table)s)
 -- name: hold_off_settles
 SELECT pg_advisory_xact_lock(%(space)s, %(table)s)
 
+-- name: hold_off_settles_beyond
+-- Held by the session, beyond the statement.
+SELECT pg_advisory_lock(%(space)s, %(table)s)
+
+-- name: let_settles_go
+SELECT pg_advisory_unlock(%(space)s, %(table)s)
+
 -- name: inputs_without_vectors
 -- Published inputs whose vector is missing or of norm zero, with what is needed to make the input again.
 SELECT DISTINCT ON (c.input_hash) c.input_hash, c.content, d.title, c.token_count
