@@ -39,7 +39,7 @@ def reembed(
     Exit code 1: approved, but dearer than --max-usd, or the new model refused documents.
     """
     settings = current_settings()
-    name = collection or only_collection(settings)
+    name = collection or only_collection(settings, how="")
     approval = Approval(approve, max_usd, settings.auto_reembed_max_usd)
     shown: Callable[[Estimate], None] = (lambda _: None) if as_json else (lambda found: _print_estimate(name, found))
     outcome = run_async(lambda: _reembed(settings, name, approval, shown))

@@ -1,6 +1,5 @@
 """What reembed shows is what it then sends: inputs exactly, tokens never fewer than the provider counts."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ MOST_TOKENS_PER_COUNTED = 3.0
 
 
 @pytest.fixture
-def docs(database_url: str, tmp_path: Path, provider: Simulator) -> Iterator[Changing]:
+def docs(database_url: str, tmp_path: Path, provider: Simulator) -> Changing:
     """Documents that other chunk sizes cut elsewhere in part: a short paragraph stays, two long ones move together."""
     made = changing(database_url, tmp_path, provider)
     for number in range(12):
@@ -29,7 +28,7 @@ def docs(database_url: str, tmp_path: Path, provider: Simulator) -> Iterator[Cha
         (made.folder / f"{number}.md").write_text(short_then_long, encoding="utf-8")
     # An input in two documents is sent once.
     (made.folder / "twin.md").write_text(paragraph(5, 1) + " " + paragraph(5, 2), encoding="utf-8")
-    yield made
+    return made
 
 
 def now(docs: Changing, approval: Approval) -> ReembedOutcome:
@@ -153,22 +152,26 @@ def test_counting_ends_where_it_costs_more_than_may_be_spent(published: Changing
     published.on_bench(body)
 
 
-def test_a_price_says_where_it_is_from(docs: Changing) -> None:
-    async def origin(bench: Workbench) -> None:
-        assert (await price_of(bench)).origin is expected
-
-    for name, price, expected in (
+@pytest.mark.parametrize(
+    ("name", "price", "origin"),
+    [
         ("openai/any", 3.0, PriceOrigin.FILE),
         ("openai/text-embedding-3-small", None, PriceOrigin.LISTED),
         ("openai/nobody-knows", None, PriceOrigin.UNKNOWN),
-    ):
-        docs.write()
-        file = docs.settings.collections_file
-        line = f"usd_per_million_tokens = {PRICES[OLD]}"
-        text = file.read_text().replace("openai/old", name)
-        file.write_text(text.replace(line, f"usd_per_million_tokens = {price}" if price else ""))
-        docs.apply_file()
-        docs.on_bench(origin)
+    ],
+)
+def test_a_price_says_where_it_is_from(docs: Changing, name: str, price: float | None, origin: PriceOrigin) -> None:
+    docs.write()
+    file = docs.settings.collections_file
+    line = f"usd_per_million_tokens = {PRICES[OLD]}"
+    text = file.read_text(encoding="utf-8").replace("openai/old", name)
+    file.write_text(text.replace(line, f"usd_per_million_tokens = {price}" if price else ""), encoding="utf-8")
+    docs.apply_file()
+
+    async def body(bench: Workbench) -> None:
+        assert (await price_of(bench)).origin is origin
+
+    docs.on_bench(body)
 
 
 def test_a_file_that_does_not_name_the_model_being_built_is_told_so(published: Changing) -> None:

@@ -54,10 +54,12 @@ async def test_an_older_version_and_another_chunker_are_lacking_as_well_as_what_
     docs, models = await _two_models(db)
     async with db.transaction() as tx:
         await publish(tx, docs, *(prepared(key, [key], version=2) for key in "abcd"))
-        same_for_b = "SELECT collection_id, %s, document_key, version, chunker_fingerprint, chunks FROM embedding_assets.publications"
         await tx.execute(
-            "INSERT INTO embedding_assets.publications "
-            f"(collection_id, model_id, document_key, version, chunker_fingerprint, chunks) {same_for_b}",
+            """
+            INSERT INTO embedding_assets.publications
+                (collection_id, model_id, document_key, version, chunker_fingerprint, chunks)
+            SELECT collection_id, %s, document_key, version, chunker_fingerprint, chunks FROM embedding_assets.publications
+            """,
             [models.building],
         )
         changes = (
