@@ -47,6 +47,7 @@ bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 
 schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_failures
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")

@@ -12,6 +12,7 @@ from embedding_assets.cli.progress import Progress, progress
 from embedding_assets.cli.rendering import counted, err, note, out, print_json, warn
 from embedding_assets.cli.session import current_settings, run_async, run_name
 from embedding_assets.cli.shards import parse_shards
+from embedding_assets.domain.explanation import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,7 +140,9 @@ def sync_line(outcome: "SyncOutcome") -> str:
         f"{difference.listed:,} listed, {difference.new:,} new, {difference.changed:,} changed, "
         f"{difference.missing:,} missing, {outcome.enqueued:,} enqueued"
     )
-    return line + (f"; {counted(outcome.unnameable, 'name')} left out: not UTF-8" if outcome.unnameable else "")
+    return line + (
+        f"; {counted(outcome.unnameable, 'name')} left out: not UTF-8, or too long" if outcome.unnameable else ""
+    )
 
 
 def sync_facts(outcome: "SyncOutcome") -> dict[str, int | bool]:
@@ -176,7 +179,7 @@ def _print_run(collection: str, outcome: "StagesOutcome") -> None:
     whole = done.total
     console = out()
     if not whole.settled:
-        console.print(f"{collection}: nothing to do, the queue is empty")
+        console.print(f"{collection}: " + ("0 published" if done.stopped_by else "nothing to do, the queue is empty"))
     else:
         console.print(
             f"{collection}: {counted(whole.published, 'document')} published ({counted(whole.chunks, 'chunk')}, "
@@ -185,6 +188,9 @@ def _print_run(collection: str, outcome: "StagesOutcome") -> None:
         )
     if whole.released or whole.refused:
         console.print(f"{whole.released:,} given back to the queue, {whole.refused:,} taken over by another worker")
+    if done.stopped_by:
+        wait = done.stopped_by
+        note(f"the rest waits in the queue: {wait.reason}; there is room again in {duration(wait.seconds)}")
     if whole.failed:
         kinds = ", ".join(f"{count:,} {error}" for error, count in sorted(whole.errors.items()))
         err().print(f"failed: {kinds}; see more: embedding-assets status, embedding-assets explain KEY", style="yellow")
@@ -198,4 +204,5 @@ def _run_facts(collection: str, outcome: "StagesOutcome") -> dict[str, object]:
         facts |= {name: getattr(whole, name) for name in names}
         facts |= {"errors": whole.errors, "seconds": round(outcome.drained.seconds, 3)}
         facts |= {"requests": outcome.drained.requests.requests, "tokens": outcome.drained.requests.tokens}
+        facts |= {"stopped_by": outcome.drained.stopped_by.reason if outcome.drained.stopped_by else None}
     return facts

@@ -12,9 +12,10 @@ from anyio import to_thread
 from embedding_assets.pipeline.filling import fill
 from embedding_assets.pipeline.requesting import Input, RequestCounts, Requester
 from embedding_assets.pipeline.stored_inputs import of_chunks
-from embedding_assets.pipeline.switching import Transaction, hold_model, still_building
+from embedding_assets.pipeline.switching import Atomically, hold_model, still_building
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import model_builds, vectors
+from embedding_assets.store.database import Tx
 from embedding_assets.store.model_builds import BuiltChunk, LackingDocument, Models
 
 # Of one transaction that copies, for which settles wait, and of what is in memory: so many documents, or fewer once they
@@ -58,16 +59,18 @@ class Copier:
         return self._requester.counts
 
     async def copy_lacking(
-        self, models: Models, shards: Sequence[int], *, transaction: Transaction | None = None
+        self, models: Models, shards: Sequence[int], *, atomically: Atomically | None = None
     ) -> Pass:
-        """Once over what these shards lack, in the order of the keys. `transaction` opens those that copy."""
+        """Once over what these shards lack, in the order of the keys."""
         copied = left = 0
         last = ""
         while page := await self._page(models, shards, last):
             last = page[-1].document_key
             wanted = [one for one in page if one not in self._given_up]
             left += len(page) - len(wanted)
-            done = await self._copy(await self._embedded(models, wanted), transaction or self._bench.db.transaction)
+            inputs = await self._embedded(models, wanted)
+            copy = atomically or self._bench.db.atomically
+            done = await copy(lambda tx, inputs=inputs: self._copy(tx, inputs)) if inputs else 0
             copied += done
             self.copied += done
             self._on_copied(done)
@@ -98,27 +101,24 @@ class Copier:
         self.refusals.keys += [one.document_key for one in spoilt][: _KEYS_SHOWN - len(self.refusals.keys)]
         return {document: of_one for document, of_one in inputs.items() if document not in self._given_up}
 
-    async def _copy(self, inputs: Mapping[LackingDocument, Sequence[Input]], transaction: Transaction) -> int:
+    async def _copy(self, tx: Tx, inputs: Mapping[LackingDocument, Sequence[Input]]) -> int:
         """Publish them under this model, but for those that changed meanwhile or lost a vector to the collector."""
-        if not inputs:
-            return 0
         target = self._bench.target
-        async with transaction() as tx:
-            applied = await hold_model(tx, target.name)
-            if applied is None or not still_building(target, applied):
-                return 0
-            models = Models(applied.id, applied.model_id, target.model_id)
-            await vectors.hold_off_collector(tx, target.table)
-            current = await model_builds.still_published(tx, models, list(inputs))
-            needed = {one.input_hash for of_one in inputs.values() for one in of_one}
-            missing = await vectors.missing_inputs(tx, target.table, list(needed))
-            whole = {
-                document.document_key: of_one
-                for document, of_one in inputs.items()
-                if document.document_key in current and not any(one.input_hash in missing for one in of_one)
-            }
-            await model_builds.copy(tx, models, list(whole), _chunks(whole))
-            return len(whole)
+        applied = await hold_model(tx, target.name)
+        if applied is None or not still_building(target, applied):
+            return 0
+        models = Models(applied.id, applied.model_id, target.model_id)
+        await vectors.hold_off_collector(tx, target.table)
+        current = await model_builds.still_published(tx, models, list(inputs))
+        needed = {one.input_hash for of_one in inputs.values() for one in of_one}
+        missing = await vectors.missing_inputs(tx, target.table, list(needed))
+        whole = {
+            document.document_key: of_one
+            for document, of_one in inputs.items()
+            if document.document_key in current and not any(one.input_hash in missing for one in of_one)
+        }
+        await model_builds.copy(tx, models, list(whole), _chunks(whole))
+        return len(whole)
 
 
 def _chunks(inputs: Mapping[str, Sequence[Input]]) -> list[BuiltChunk]:

@@ -1,6 +1,6 @@
 """Many inputs to vectors in the store, for whoever holds no claim: packed under both caps, several requests at once.
 
-Not here: one request (requesting), or which inputs (repair, model_build).
+Not here: one batch (isolating), or which inputs (repair, model_build).
 """
 
 import sys
@@ -10,6 +10,7 @@ import anyio
 
 from embedding_assets.domain.failures import ErrorType, ProviderError
 from embedding_assets.domain.packing import Packer
+from embedding_assets.pipeline.isolating import Isolator
 from embedding_assets.pipeline.requesting import Input, Requester
 from embedding_assets.pipeline.streams import first_reason
 from embedding_assets.pipeline.workbench import Workbench
@@ -25,11 +26,12 @@ async def fill(bench: Workbench, requester: Requester, inputs: Iterable[Input]) 
         ProviderError: systemic, or a budget is used up; what was stored so far stays.
     """
     refused: dict[bytes, ProviderError] = {}
+    isolator = Isolator(bench, requester)
     batches = _batches(bench, inputs)
 
     async def send() -> None:
         for batch in batches:
-            for result in await requester.embed(batch):
+            for result in await isolator.embed(batch):
                 if result.held_back is not None:
                     message = f"{result.held_back.reason}: what was embedded so far stays"
                     raise ProviderError(ErrorType.BUDGET_REACHED, message)

@@ -27,6 +27,7 @@ from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.threads import run_in_time
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, vectors, work_queue
+from embedding_assets.store.database import Tx
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -94,30 +95,30 @@ class EmbeddingIngestionPipeline:
             return await collections.inputs_per_document(tx, self._bench.target.collection_id)
 
     async def _lease(self, shards: Sequence[int]) -> list[int]:
-        bench = self._bench
-        async with bench.db.transaction() as tx:
-            await vectors.create_table(tx, bench.target.table)
-        async with bench.db.transaction() as tx:
-            leased = await work_queue.lease_shards(
-                tx,
-                bench.target.collection_id,
-                shards,
-                owner=bench.run_id,
-                lease_seconds=bench.pace.lease_seconds,
-            )
-            await work_queue.end_leases_of_others(tx, bench.target.collection_id, leased, owner=bench.run_id)
+        bench, collection_id = self._bench, self._bench.target.collection_id
+
+        async def lease(tx: Tx) -> list[int]:
+            seconds = bench.pace.lease_seconds
+            leased = await work_queue.lease_shards(tx, collection_id, shards, owner=bench.run_id, lease_seconds=seconds)
+            await work_queue.end_leases_of_others(tx, collection_id, leased, owner=bench.run_id)
             return leased
+
+        await bench.db.atomically(lambda tx: vectors.create_table(tx, bench.target.table))
+        return await bench.db.atomically(lease)
 
     async def _leave(self, stream: "_Stream") -> None:
         bench = self._bench
         done = total(stream.tallies.values())
-        async with bench.db.transaction() as tx:
+
+        async def leave(tx: Tx) -> None:
             await work_queue.free_shards(tx, bench.target.collection_id, owner=bench.run_id)
             if bench.embedder.wire_format is not None:
                 await collections.remember_wire_format(tx, bench.target.model_id, bench.embedder.wire_format)
             await collections.remember_inputs_per_document(
                 tx, bench.target.collection_id, documents=done.published, inputs=done.chunks - done.chunks_reused
             )
+
+        await bench.db.atomically(leave)
 
 
 @dataclass(frozen=True, slots=True)

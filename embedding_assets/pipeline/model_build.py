@@ -4,9 +4,9 @@ Runs go on publishing under the active model meanwhile; what they publish is cop
 next builder continues where its vectors are. Not here: one pass (copying), the cut-over itself (switching).
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import anyio
 
@@ -20,6 +20,8 @@ from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, model_builds, vectors
 from embedding_assets.store.database import Tx
 from embedding_assets.store.model_builds import Models
+
+T = TypeVar("T")
 
 # A pass that found nothing to do is tried again, because another builder may be at work; then it is up to a person.
 _PASSES_IN_VAIN = 3
@@ -136,17 +138,16 @@ class _Build:
         async with bench.db.transaction() as tx:
             applied = await collections.find(tx, bench.target.name)
 
-        @asynccontextmanager
-        async def of_holder() -> AsyncGenerator[Tx, None]:
+        async def on_holder(work: Callable[[Tx], Awaitable[T]]) -> T:
             async with holder.transaction():
-                yield holder
+                return await work(holder)
 
         if applied is None:
             return False
         with anyio.move_on_after(_HOLD_SECONDS):
             async with vectors.settles_held_off(holder, applied.table):
-                await self._copier.copy_lacking(models, self._outcome.shards, transaction=of_holder)
-                return await cut_over(bench, transaction=of_holder)
+                await self._copier.copy_lacking(models, self._outcome.shards, atomically=on_holder)
+                return await cut_over(bench, atomically=on_holder)
         return False
 
     async def _create_table(self) -> None:

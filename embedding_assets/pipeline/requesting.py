@@ -1,6 +1,6 @@
-"""One batch of inputs to vectors in the store: short retries, halving around a poison input, checks, COPY.
+"""Requests of one run: each waits for the limit and for its turn, what may pass is tried again, all of it is counted.
 
-Not here: which inputs make a batch (pipeline/embedding), or the provider's API (providers).
+Not here: which inputs make a batch (embedding), who is to blame when one fails (isolating), the provider's API (providers).
 """
 
 import random
@@ -11,15 +11,20 @@ import anyio
 
 from embedding_assets.domain.backoff import retry_wait, throttled_wait
 from embedding_assets.domain.concurrency import ConcurrencyWindow
-from embedding_assets.domain.failures import ErrorType, FailureClass, ProviderError, StoreError, WireFormatRefused
-from embedding_assets.domain.limits import LimitWait
+from embedding_assets.domain.failures import (
+    ErrorType,
+    EverybodysFailure,
+    FailureClass,
+    ProviderError,
+    StoreError,
+    WireFormatRefused,
+)
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.packing import estimate_tokens
 from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets.domain.work import Lane
-from embedding_assets.pipeline.limiting import NoRoom, SharedLimit
+from embedding_assets.pipeline.limiting import SharedLimit
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import vectors
 from embedding_assets.store.rate_limiter import Reservation
 
 
@@ -39,15 +44,6 @@ _HARMLESS = Input(input_hash(_HARMLESS_TEXT), _HARMLESS_TEXT, estimate_tokens(_H
 
 # Too many requests at once may be the reason: fewer are sent together.
 _OVERLOADED = frozenset({ErrorType.RATE_LIMITED, ErrorType.PROVIDER_UNAVAILABLE, ErrorType.PROVIDER_TIMEOUT})
-
-
-@dataclass(frozen=True, slots=True)
-class InputResult:
-    """What became of an input: stored (no error), refused, or held back because the limit or a budget had no room."""
-
-    input_hash: bytes
-    error: ProviderError | None = None
-    held_back: LimitWait | None = None
 
 
 @dataclass(slots=True)
@@ -83,7 +79,7 @@ def all_requests(counts: Iterable[RequestCounts]) -> RequestCounts:
 
 
 class Requester:
-    """Sends batches of one run. `counts` is what was sent so far; a request waits for the limit for `hold_seconds` at most."""
+    """Sends the requests of one run. `counts` is what was sent so far; a request waits for the limit for `hold_seconds` at most."""
 
     def __init__(self, bench: Workbench, *, hold_seconds: float | None = None) -> None:
         self._bench = bench
@@ -100,17 +96,38 @@ class Requester:
         self._counts.throttled_seconds = self.limit.clock.seconds
         return self._counts
 
-    async def embed(self, inputs: Sequence[Input]) -> list[InputResult]:
-        """Embed and store; every input comes back once: stored, refused, or held back by the limit.
+    @property
+    def good_replies(self) -> int:
+        """Replies of this run that held at least one usable vector."""
+        return self._good_replies
+
+    async def request(self, inputs: Sequence[Input]) -> EmbeddingReply:
+        """The checked reply to these inputs together, with the limit and the short retries.
 
         Raises:
-            ProviderError: systemic (credentials, unknown model), or a harmless input fared no better: no input is to
-                blame.
+            NoRoom: the limit has no room for it.
+            EverybodysFailure: no vector of it is usable, nor is a harmless input's.
+            ProviderError: what the provider answered in the end.
+        """
+        reply = await self._ask(inputs)
+        if len(reply.rejected) == len(inputs) and not self._good_replies:
+            await self.require_better(_refusal(reply))
+        return reply
+
+    async def require_better(self, error: ProviderError) -> None:
+        """Raise where a harmless input fares no better than those that met this error.
+
+        Raises:
+            NoRoom: the limit has no room for it.
+            EverybodysFailure: it does not: the run fails, and no document is charged.
         """
         try:
-            return await self._embed(inputs)
-        except NoRoom as full:
-            return [InputResult(one.input_hash, held_back=full.wait) for one in inputs]
+            fares_better = not (await self._ask([_HARMLESS])).rejected
+        except ProviderError:
+            fares_better = False
+        if not fares_better:
+            message = f"{error}; a harmless input fared no better, so no document was charged with it"
+            raise EverybodysFailure(error.error_type, message, status=error.status) from None
 
     async def ask(self, text: str, lane: Lane) -> EmbeddingReply:
         """The checked reply to one text, which is not stored; with the limit and the short retries of any request.
@@ -120,36 +137,6 @@ class Requester:
             ProviderError: what the provider answered in the end.
         """
         return await self._ask([Input(input_hash(text), text, estimate_tokens(text), lane)])
-
-    async def _embed(self, inputs: Sequence[Input]) -> list[InputResult]:
-        try:
-            reply = await self._ask(inputs)
-        except ProviderError as error:
-            if error.failure_class is FailureClass.SYSTEMIC:
-                raise
-            await self._rule_out_the_provider(error)
-            if len(inputs) == 1:
-                return [InputResult(inputs[0].input_hash, error)]
-            half = len(inputs) // 2
-            return await self.embed(inputs[:half]) + await self.embed(inputs[half:])
-        if len(reply.rejected) == len(inputs):
-            await self._rule_out_the_provider(_refusal(reply))
-        return await self._store(inputs, reply)
-
-    async def _rule_out_the_provider(self, error: ProviderError) -> None:
-        """Raise where a harmless input fares no better.
-
-        Where an input is refused, any good reply of this run is evidence enough; what may pass needs one of now.
-        """
-        if error.failure_class is FailureClass.POISON and self._good_replies:
-            return
-        try:
-            fares_better = not (await self._ask([_HARMLESS])).rejected
-        except ProviderError:
-            fares_better = False
-        if not fares_better:
-            message = f"{error}; a harmless input fared no better, so no document was charged with it"
-            raise ProviderError(error.error_type, message, status=error.status) from None
 
     async def _ask(self, inputs: Sequence[Input]) -> EmbeddingReply:
         """One answer, with short retries for what may pass; being throttled spends no try."""
@@ -218,18 +205,6 @@ class Requester:
         """An unknown price counts as the configured one: a budget that counts nothing would hold nothing."""
         price = self._bench.embedder.usd_per_million_tokens
         return tokens * (self._bench.pace.unknown_usd_per_million_tokens if price is None else price) / 1e6
-
-    async def _store(self, inputs: Sequence[Input], reply: EmbeddingReply) -> list[InputResult]:
-        refused = {bad.position: ProviderError(bad.error_type, bad.detail) for bad in reply.rejected}
-        for error in refused.values():
-            self._counts.count_error(error.error_type)
-        good = [position for position in range(len(inputs)) if position not in refused]
-        if good:
-            hashes = [inputs[position].input_hash for position in good]
-            rows = reply.vectors[good] if refused else reply.vectors
-            async with self._bench.db.transaction() as tx:
-                await vectors.store_vectors(tx, self._bench.target.table, hashes, rows)
-        return [InputResult(one.input_hash, refused.get(position)) for position, one in enumerate(inputs)]
 
 
 def _refusal(reply: EmbeddingReply) -> ProviderError:

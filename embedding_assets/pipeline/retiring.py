@@ -47,18 +47,20 @@ async def drop_model(db: Database, collection: str, model_id: int) -> int:
     """
 
     async def in_batches(drop: Callable[..., Awaitable[int]]) -> int:
+        async def one_batch(tx: Tx) -> int:
+            return await drop(tx, await _collection(tx, collection, model_id), model_id, rows=_ROWS_AT_ONCE)
+
         whole = 0
-        while True:
-            async with db.transaction() as tx:
-                dropped = await drop(tx, await _collection(tx, collection, model_id), model_id, rows=_ROWS_AT_ONCE)
+        while dropped := await db.atomically(one_batch):
             whole += dropped
-            if not dropped:
-                return whole
+        return whole
+
+    async def drop_table(tx: Tx) -> None:
+        await kept_models.drop_table(tx, await _collection(tx, collection, model_id), model_id)
 
     documents = await in_batches(kept_models.drop_documents)
     await in_batches(kept_models.drop_chunks)
-    async with db.transaction() as tx:
-        await kept_models.drop_table(tx, await _collection(tx, collection, model_id), model_id)
+    await db.atomically(drop_table)
     return documents
 
 

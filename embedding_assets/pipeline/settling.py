@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from embedding_assets.domain.backoff import next_step
-from embedding_assets.domain.failures import ErrorType, StoreError
+from embedding_assets.domain.failures import ErrorType, FailureClass, StoreError
 from embedding_assets.domain.work import (
     ClaimedItem,
     Delete,
@@ -25,7 +25,7 @@ from embedding_assets.domain.work import (
 from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, failures, vectors, work_queue
-from embedding_assets.store.database import Tx
+from embedding_assets.store.database import BUSY_TRIES, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +37,50 @@ class _Sorted:
     release: list[Release]
 
 
+# What may be about one document's rows alone: found by halving.
+_ABOUT_ROWS = frozenset({ErrorType.INVALID_DATA, ErrorType.DATABASE_BUSY, ErrorType.UNEXPECTED})
+
+
 async def settle(bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:
     """Settle these outcomes; counts by shard.
 
-    What PostgreSQL refuses as data (SQLSTATE class 22) is found by halving and fails alone; the others are published.
+    What PostgreSQL refuses, or whose rows another session holds, is found by halving and fails alone; the others are
+    published.
 
     Raises:
+        StoreError: the database is away, or none of several outcomes went through although it takes their data: no document
+            is charged.
         ClassifiedError: `model_replaced`: the collection got another model meanwhile, and nothing was written.
     """
+    refused: list[Fail] = []
+    tallies = await _settle_all_but(bench, outcomes, refused, tries=BUSY_TRIES)
+    may_pass = [failure for failure in refused if failure.error.failure_class is FailureClass.TRANSIENT]
+    if 1 < len(may_pass) == len(outcomes):
+        raise may_pass[0].error
+    if refused:
+        return _merged(tallies, await bench.db.atomically(lambda tx: _settle(tx, bench, refused)))
+    return tallies
+
+
+async def _settle_all_but(
+    bench: Workbench, outcomes: Sequence[Outcome], refused: list[Fail], *, tries: int
+) -> dict[int, Tally]:
+    """Settle them but for those that cannot be, which are added to `refused`."""
     try:
-        async with bench.db.transaction() as tx:
-            return await _settle(tx, bench, outcomes)
+        return await bench.db.atomically(lambda tx: _settle(tx, bench, outcomes), tries=tries)
     except StoreError as error:
-        if error.error_type is not ErrorType.INVALID_DATA:
+        if error.error_type not in _ABOUT_ROWS:
             raise
-        if len(outcomes) > 1:
-            half = len(outcomes) // 2
-            first = await settle(bench, outcomes[:half])
-            return _merged(first, await settle(bench, outcomes[half:]))
-        outcome = outcomes[0]
-        if isinstance(outcome, Fail):
-            raise
-        return await settle(bench, [Fail(outcome.item, error, Stage.STORAGE)])
+        if len(outcomes) == 1:
+            if isinstance(outcomes[0], (Fail, Release)):
+                raise
+            refused.append(Fail(outcomes[0].item, error, Stage.STORAGE))
+            return {}
+        if error.error_type is ErrorType.DATABASE_BUSY:
+            tries = 1  # the whole was tried often enough, and each try may last as long as a lock time-out
+    half = len(outcomes) // 2
+    first = await _settle_all_but(bench, outcomes[:half], refused, tries=tries)
+    return _merged(first, await _settle_all_but(bench, outcomes[half:], refused, tries=tries))
 
 
 async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:

@@ -5,10 +5,10 @@ settle, first takes its exclusive form for the active model: what is then read i
 Not here: building a model (model_build), dropping one (retiring).
 """
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol, TypeVar
 
 from embedding_assets.domain.failures import ClassifiedError, ErrorType
 from embedding_assets.pipeline.workbench import Target, Workbench
@@ -17,7 +17,15 @@ from embedding_assets.store.collections import AppliedCollection, AppliedModel, 
 from embedding_assets.store.database import Tx
 from embedding_assets.store.model_builds import Models
 
-Transaction = Callable[[], AbstractAsyncContextManager[Tx]]
+T = TypeVar("T")
+
+
+class Atomically(Protocol):
+    """What `work` returns, in one transaction: as `Database.atomically`, or on a connection of the caller's choice."""
+
+    async def __call__(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Commits when `work` has returned."""
+        ...
 
 
 class ModelStep(Enum):
@@ -76,15 +84,14 @@ async def apply_collection(tx: Tx, settings: CollectionSettings) -> AppliedStep:
     return AppliedStep(after, step, dropped, recut)
 
 
-async def cut_over(bench: Workbench, *, transaction: Transaction | None = None) -> bool:
+async def cut_over(bench: Workbench, *, atomically: Atomically | None = None) -> bool:
     """Make the model that was built the active one, unless it lacks something; whether it is the active one now.
-
-    `transaction` opens the one it is done in.
 
     Raises:
         ClassifiedError: its build was cancelled.
     """
-    async with (transaction or bench.db.transaction)() as tx:
+
+    async def go_over(tx: Tx) -> bool:
         applied = await hold_model(tx, bench.target.name)
         if applied is None or not still_building(bench.target, applied):
             return True
@@ -92,6 +99,8 @@ async def cut_over(bench: Workbench, *, transaction: Transaction | None = None) 
             return False
         await collections.cut_over(tx, applied.id)
         return True
+
+    return await (atomically or bench.db.atomically)(go_over)
 
 
 def still_building(target: Target, applied: AppliedCollection | None) -> bool:

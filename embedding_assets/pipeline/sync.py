@@ -17,11 +17,13 @@ from embedding_assets.store.source_listings import ListingDifference
 # A listing that lost more than this is more likely a broken mount than a clean-up: a person has to say so.
 _MASS_DELETION_SHARE = 0.10
 _MASS_DELETION_DOCUMENTS = 20
+# A row of a PostgreSQL index holds 2,704 bytes, and some of ours hold more than the key.
+_LONGEST_KEY_BYTES = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class SyncOutcome:
-    """What a poll found. `withheld` missing documents were not enqueued for deletion; `unnameable` keys are not UTF-8."""
+    """What a poll found. `withheld` missing documents were not enqueued for deletion, `unnameable` ones not at all."""
 
     difference: ListingDifference
     enqueued: int
@@ -64,20 +66,22 @@ def is_mass_deletion(difference: ListingDifference) -> bool:
 def _nameable(listing: Iterable[ListedDocument]) -> tuple[list[ListedDocument], int]:
     """Each document once, the last entry of those listed twice (a source read by pages, which changes meanwhile).
 
-    A key that is not UTF-8, or holds NUL, cannot be a reference in PostgreSQL; it is counted, not lost silently.
+    A key that is not UTF-8, holds NUL or is too long for an index cannot be a reference in PostgreSQL; it is counted, not lost
+    silently, and does not keep the others from being compared.
     """
     kept: dict[str, ListedDocument] = {}
     unnameable = 0
     for entry in listing:
-        if _is_text(entry.document_key):
+        if _is_nameable(entry.document_key):
             kept[entry.document_key] = entry
         else:
             unnameable += 1
     return list(kept.values()), unnameable
 
 
-def _is_text(document_key: str) -> bool:
+def _is_nameable(document_key: str) -> bool:
     try:
-        return b"\0" not in document_key.encode()
+        raw = document_key.encode()
+        return b"\0" not in raw and len(raw) <= _LONGEST_KEY_BYTES
     except UnicodeEncodeError:
         return False

@@ -60,7 +60,8 @@ class Pace:
     A lease is lengthened every third of itself, never beyond `max_claim_seconds`, so that a hung worker loses its claims
     too. A run claims nothing new after `max_run_seconds`, and gives back what is not settled `finish_seconds`
     later: before an orchestrator takes it for stuck. What is claimed waits for the shared limit no longer than
-    `throttle_hold`, then it is given back; a run that holds nothing ends after waiting for `throttle_patience`.
+    `throttle_hold`, then it is given back; a run that holds nothing ends after waiting for `throttle_patience`. A batch
+    that is not full goes after `batch_linger` without another document.
     """
 
     lease_seconds: float = 60.0
@@ -72,6 +73,7 @@ class Pace:
     settle_interval: float = 0.25
     fetchers: int = 4
     requests_at_once: int = 4
+    batch_linger: float = 0.03
     request_tries: int = 4
     bytes_in_flight: int = 64_000_000
     throttle_hold: float = 10.0

@@ -9,6 +9,10 @@ from embedding_assets.providers.litellm_embedder import LiteLLMEmbedder
 from embedding_assets.providers.local_embedder import DIMENSIONS, LOCAL_MODEL, PROVIDER
 from embedding_assets.providers.wire_format import FLOAT
 
+# Asking for base64 would cost a refusal with a provider of ours, and be worse with Bedrock: LiteLLM asks Amazon's Titan for binary
+# embeddings then, ones and zeros that look like any vector.
+_FLOATS_ONLY = (f"{PROVIDER}/", "bedrock/")
+
 
 def build_embedder(
     model: EmbeddingModel,
@@ -28,10 +32,9 @@ def build_embedder(
     if model.name == LOCAL_MODEL and model.dimensions != DIMENSIONS:
         message = f"{LOCAL_MODEL} has {DIMENSIONS} dimensions, not {model.dimensions}: correct the collection"
         raise ValueError(message)
-    local = model.name.startswith(f"{PROVIDER}/")
-    if local:
-        # LiteLLM takes no encoding for a provider of ours: asking would cost a refusal.
+    if model.name.startswith(_FLOATS_ONLY):
         wire_format = FLOAT
+    local = model.name.startswith(f"{PROVIDER}/")
     embedder = LiteLLMEmbedder(
         model,
         api_base=api_base,

@@ -92,9 +92,7 @@ class LiteLLMEmbedder:
         items: list[object] = list(response.data or [])
         if items:
             self.wire_format = format_of(items)
-        reply = check_reply(
-            read_items(items), inputs=len(inputs), dimensions=self._model.dimensions, tokens=_tokens(response)
-        )
+        reply = check_reply(read_items(items), inputs=len(inputs), model=self._model, tokens=_tokens(response))
         return replace(reply, cost_usd=self._cost_usd(response, reply.tokens))
 
     async def aclose(self) -> None:

@@ -122,6 +122,13 @@ async def active_model(tx: Tx, collection_id: int) -> int | None:
     return row[0] if row else None
 
 
+async def vector_tables(tx: Tx, collection_id: int) -> list[VectorTable]:
+    """The tables of vectors that the collection has, of whichever model, by the model's id."""
+    rows = await (await tx.execute(_SQL["vector_tables"], {"collection_id": collection_id})).fetchall()
+    found = [_model(row) for row in rows]
+    return [VectorTable(collection_id, one.id, one.model) for one in found if one is not None]
+
+
 async def cut_over(tx: Tx, collection_id: int) -> None:
     """The model that was built becomes the active one, asked as the file said of it. The caller holds off settles."""
     await tx.execute(_SQL["cut_over"], {"collection_id": collection_id})

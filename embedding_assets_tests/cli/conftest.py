@@ -58,6 +58,11 @@ class Project:
         """Write one document."""
         (self.folder / key).write_text(text, encoding="utf-8")
 
+    def configure(self, toml: str) -> None:
+        """Write more into the collections file; `collections apply` is the test's to call."""
+        with (self.folder.parent / "collections.toml").open("a", encoding="utf-8") as file:
+            file.write(toml)
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Project]:

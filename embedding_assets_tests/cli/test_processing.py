@@ -52,6 +52,15 @@ def test_a_mass_deletion_is_withheld_with_exit_code_3_until_it_is_confirmed(appl
     assert applied.call("run", "handbook", "--json").json()["deleted"] == 25
 
 
+def test_run_says_what_it_did_not_wait_for(applied: Project) -> None:
+    applied.write("one.md", "More than one token.")
+    applied.configure("[collections.handbook.budgets]\nmax_tokens_per_day = 1\n")
+    assert applied.call("collections", "apply").code == 0
+    called = applied.call("run", "handbook")
+    assert (called.code, called.out.splitlines()[0]) == (0, "handbook: 0 published")
+    assert "the rest waits in the queue: budget max_tokens_per_day of collection handbook is used up" in called.err
+
+
 def test_run_publishes_what_changed_and_reports_a_failed_document_without_failing(applied: Project) -> None:
     applied.write("good.md", "A good document.")
     (applied.folder / "bad.md").write_bytes(b"\xff\xfe\x00\x80")

@@ -137,9 +137,8 @@ def test_a_build_whose_model_refuses_a_document_fails_its_run_and_says_why(
 ) -> None:
     with Simulator() as provider:
         provider.fault(FaultKind.NAN, marker=paragraph(7, 1)[:40])
-        more = {"api_base": provider.api_base, "api_key": SecretStr("a-key")}
-        url = published.settings.database_url.get_secret_value()
-        location = build_location(url, published.corpus, instance, **more)
+        url, key = published.settings.database_url.get_secret_value(), SecretStr("a-key")
+        location = build_location(url, published.corpus, instance, api_base=provider.api_base, api_key=key)
         edit(location, '"local/wordllama-256", dimensions = 256', '"openai/new", dimensions = 8')
         run_config = {"ops": {"docs__reembed": {"config": {"approve": True}}}}
         result = location.run_job(JOB, run_config=run_config, raise_on_error=False)

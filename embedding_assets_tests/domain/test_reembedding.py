@@ -1,5 +1,7 @@
 """Whether re-embedding may begin, by what it costs and what was approved."""
 
+from dataclasses import replace
+
 import pytest
 
 from embedding_assets.domain.prices import Price, PriceOrigin
@@ -39,9 +41,9 @@ def test_what_was_not_counted_to_the_end_never_begins_by_itself() -> None:
 
 
 def test_a_build_that_lacks_nothing_any_more_still_begins_so_that_it_is_cut_over() -> None:
-    nothing = [StalePart(DEAR) for _ in range(3)]
-    assert decide(Estimate(*nothing), Approval(approved=True)) is Decision.NOTHING_STALE
-    assert decide(Estimate(*nothing, building="openai/new"), Approval()) is Decision.BEGIN
+    nothing = Estimate(StalePart(DEAR), StalePart(DEAR), StalePart(DEAR))
+    assert decide(nothing, Approval(approved=True)) is Decision.NOTHING_STALE
+    assert decide(replace(nothing, building="openai/new"), Approval()) is Decision.BEGIN
 
 
 def test_an_estimate_is_the_sum_of_its_reasons_each_at_its_own_price() -> None:

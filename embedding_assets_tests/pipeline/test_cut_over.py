@@ -1,8 +1,8 @@
 """The cut-over beside settles, runs and searches, on connections of their own: nothing is lost, nothing is mixed."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import numpy as np
 import psycopg
@@ -28,7 +28,9 @@ from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import paragraph
 from embedding_assets_tests.support.database import waiting_for_a_lock
 from embedding_assets_tests.support.failed import failed_rows
-from embedding_assets_tests.support.model_changes import ALL_SHARDS, NEW, Changing, shown
+from embedding_assets_tests.support.model_changes import ALL_SHARDS, NEW, Changing, asked, shown
+
+T = TypeVar("T")
 
 EDITED = "document-003.md"
 _LEASES = "SELECT lease_owner, lost_claims FROM embedding_assets.work_items"
@@ -72,14 +74,14 @@ def test_a_settle_that_waited_for_the_cut_over_publishes_nothing_and_its_claims_
         await copy_everything(bench)
         reached, go_on = asyncio.Event(), asyncio.Event()
 
-        @asynccontextmanager
-        async def held() -> AsyncGenerator[Tx, None]:
+        async def held(work: Callable[[Tx], Awaitable[T]]) -> T:
             async with bench.db.transaction() as tx:
-                yield tx
+                done = await work(tx)
                 reached.set()
                 await go_on.wait()
+                return done
 
-        going_over = asyncio.create_task(cut_over(bench.building, transaction=held))
+        going_over = asyncio.create_task(cut_over(bench.building, atomically=held))
         await reached.wait()
         settling = asyncio.create_task(settle(bench, outcomes))
         await waiting_for_a_lock(bench.db)
@@ -137,8 +139,7 @@ def test_a_run_that_meets_the_cut_over_gives_everything_back_and_says_why(
         (published.folder / "document-004.md").unlink()
         await sync_source(bench)
         run = asyncio.create_task(EmbeddingIngestionPipeline(bench).run())
-        while provider.counters().inputs == 0:
-            await asyncio.sleep(0.01)
+        await asked(provider, inputs=1)
         assert (await build_model(bench.building, ALL_SHARDS)).cut_over
         with pytest.raises(ClassifiedError, match="got another model since this run began, so its settings are old"):
             await run
@@ -174,14 +175,13 @@ def test_a_search_that_meets_the_cut_over_asks_again_under_the_new_model(
     async def body(bench: Workbench) -> None:
         assert bench.building is not None
         searching = asyncio.create_task(search_text(bench, "slow query", k=100))
-        while provider.counters().inputs == 0:
-            await asyncio.sleep(0.01)
+        await asked(provider, inputs=1)
         await build_model(bench.building, ALL_SHARDS)
         assert len(await searching) == 30
 
     published.on_bench(body)
-    asked = [row.model for row in provider.arrivals().rows]
-    assert (asked[0], asked[-1]) == ("old", "new")
+    models = [row.model for row in provider.arrivals().rows]
+    assert (models[0], models[-1]) == ("old", "new")
 
 
 def test_a_workbench_that_does_not_know_the_new_model_is_told_to_be_opened_again(published: Changing) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from embedding_assets.pipeline import retiring
+from embedding_assets.pipeline.maintain import maintain
 from embedding_assets.pipeline.model_build import build_model
 from embedding_assets.pipeline.retiring import ModelNotKept, list_models, retire_model
 from embedding_assets.pipeline.workbench import Workbench
@@ -99,6 +100,21 @@ def test_after_it_was_retired_going_back_costs_everything(changed: Changing, pro
     provider.reset()
     changed.on_bench(build)
     assert provider.counters().inputs == 28
+
+
+def test_what_is_erased_is_purged_under_the_model_that_is_kept_as_well(changed: Changing) -> None:
+    kept = "SELECT count(*) FROM embedding_assets.embeddings_1_1"
+    assert changed.rows(kept) == [(30,)]
+    (changed.folder / "document-007.md").unlink()
+    changed.run()
+
+    async def purge(bench: Workbench) -> None:
+        outcome = await maintain(bench, grace_seconds=0)
+        # Three chunks of the edited and of the deleted document under the old model, and of both under the new one.
+        assert (outcome.deleted, outcome.in_grace) == (12, 0)
+
+    changed.on_bench(purge)
+    assert changed.rows(kept) == [(24,)]
 
 
 def test_retiring_beside_runs_that_delete_and_edit_does_not_deadlock(

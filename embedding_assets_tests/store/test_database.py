@@ -37,7 +37,7 @@ async def test_a_transaction_that_raises_leaves_nothing(db: Database) -> None:
         ("SELECT '{]'::jsonb", ErrorType.INVALID_DATA),
         ("SELECT chr(0)", ErrorType.INVALID_DATA),
         ("SELECT no_such_column", ErrorType.UNEXPECTED),
-        ("INSERT INTO embedding_assets.schema_version VALUES (NULL)", ErrorType.UNEXPECTED),
+        ("INSERT INTO embedding_assets.schema_version VALUES (NULL)", ErrorType.INVALID_DATA),
         ("SELECT pg_terminate_backend(pg_backend_pid())", ErrorType.DATABASE_UNAVAILABLE),
     ],
 )

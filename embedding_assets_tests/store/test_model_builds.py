@@ -69,7 +69,7 @@ async def test_an_older_version_and_another_chunker_are_lacking_as_well_as_what_
         )
         for change, key in zip(changes, "abc", strict=True):
             statement = change.format("embedding_assets.publications") + " model_id = %s AND document_key = %s"
-            await tx.execute(statement, [models.building, key])  # pyright: ignore[reportArgumentType]
+            await tx.execute(statement, [models.building, key])
         found = await model_builds.lacking(tx, models, _ALL_SHARDS, after="", documents=9, chunks=9)
         assert "".join(one.document_key for one in found) == "abc"
 

@@ -157,6 +157,12 @@ async def shown(db: Database) -> Shown:
     return Shown(models.pop(), texts)
 
 
+async def asked(provider: SimulatorClient, *, inputs: int) -> None:
+    """Return once the provider was asked for so many inputs."""
+    while provider.counters().inputs < inputs:  # noqa: ASYNC110 - it counts in another thread
+        await asyncio.sleep(0.01)
+
+
 def changing(database_url: str, folder: Path, provider: Simulator | SimulatorClient) -> Changing:
     """The collection in its own folder beside its file."""
     corpus = folder / "corpus"

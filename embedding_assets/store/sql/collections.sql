@@ -36,6 +36,12 @@ WHERE c.name = %(name)s
 -- name: active_model
 SELECT active_model_id FROM embedding_assets.collections WHERE id = %(collection_id)s
 
+-- name: vector_tables
+SELECT m.id, m.fingerprint, m.name, m.dimensions, m.storage, m.distance, m.input_template, m.normalized, m.wire_format
+FROM embedding_assets.models AS m
+WHERE to_regclass('embedding_assets.embeddings_' || %(collection_id)s::integer || '_' || m.id) IS NOT NULL
+ORDER BY m.id
+
 -- name: cut_over
 UPDATE embedding_assets.collections SET
     active_model_id = building_model_id, active_options = building_options, building_model_id = NULL, building_options = NULL,
