@@ -59,11 +59,7 @@ class Settings(BaseModel):
     request_timeout_seconds: float = number(60, "seconds", 1, 600, "How long one request to the provider may take.")
 
     lease_seconds: float = number(
-        60,
-        "seconds",
-        1,
-        _HOUR,
-        "How long a claim lasts without a heartbeat: a killed worker's documents wait this long.",
+        60, "seconds", 1, _HOUR, "How long a claim lasts without a heartbeat, and a killed worker's documents wait."
     )
     max_claim_seconds: float = number(
         600, "seconds", 1, _DAY, "How long a claim lasts whatever the heartbeat says: a hung worker loses it then."
@@ -83,11 +79,10 @@ class Settings(BaseModel):
         65, "seconds", 0, _DAY, "How long a run that holds nothing waits for the shared limit before it ends."
     )
     unknown_usd_per_million_tokens: float = number(
-        0.2,
-        "US dollars",
-        0.000_001,
-        1000,
-        "What a model costs for budgets where neither the collections file nor LiteLLM knows its price.",
+        0.2, "US dollars", 0.000_001, 1000, "A model's price where neither the collections file nor LiteLLM knows it."
+    )
+    auto_reembed_max_usd: float = number(
+        0, "US dollars", 0, 1_000_000, "What is stale is embedded again without approval where it costs no more."
     )
     claim_documents: int = number(200, "documents", 1, 10_000, "The most one claim takes.")
     settle_documents: int = number(50, "documents", 1, 1000, "The most one transaction publishes.")
@@ -99,11 +94,7 @@ class Settings(BaseModel):
     pool_size: int = number(8, "connections", 2, 100, "Database connections of one process.")
 
     vector_grace_seconds: float = number(
-        _DAY,
-        "seconds",
-        0,
-        30 * _DAY,
-        "How long a vector that no document holds is kept: an edit that is taken back within it costs nothing.",
+        _DAY, "seconds", 0, 30 * _DAY, "A vector nobody holds is kept so long: an edit taken back in time is free."
     )
 
     freshness_seconds: float = number(

@@ -180,6 +180,19 @@ CREATE FUNCTION embedding_assets.free_in_limit(l embedding_assets.rate_limits, c
     WHERE c.limit_name = (l).name AND c.consumer = free_in_limit.consumer AND free_in_limit.capacity IS NOT NULL
 $$;
 
+CREATE FUNCTION embedding_assets.lacking_documents(collection_id integer, active_model_id integer, building_model_id integer) RETURNS TABLE(document_key text, version bigint, chunker_fingerprint text, chunks integer)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT p.document_key, p.version, p.chunker_fingerprint, p.chunks
+    FROM embedding_assets.publications AS p
+    WHERE p.collection_id = lacking_documents.collection_id AND p.model_id = lacking_documents.active_model_id
+      AND NOT EXISTS (
+          SELECT FROM embedding_assets.publications AS b
+          WHERE b.collection_id = p.collection_id AND b.model_id = lacking_documents.building_model_id
+            AND b.document_key = p.document_key AND b.version = p.version
+            AND b.chunker_fingerprint = p.chunker_fingerprint)
+$$;
+
 CREATE FUNCTION embedding_assets.look_at_limit(l embedding_assets.rate_limits, consumer text, collection_id integer, lane embedding_assets.lane, requests integer, inputs integer, tokens integer, OUT wait double precision, OUT kind text, OUT about text) RETURNS record
     LANGUAGE plpgsql STABLE
     AS $$
@@ -575,6 +588,9 @@ CREATE TABLE embedding_assets.collections (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     limit_consumer text,
     inputs_per_document double precision,
+    active_options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    building_options jsonb,
+    CONSTRAINT a_build_is_whole CHECK (((building_model_id IS NULL) = (building_options IS NULL))),
     CONSTRAINT collections_check CHECK ((building_model_id <> active_model_id)),
     CONSTRAINT collections_freshness_seconds_check CHECK ((freshness_seconds > (0)::double precision)),
     CONSTRAINT collections_inputs_per_document_check CHECK ((inputs_per_document > (0)::double precision)),
@@ -732,12 +748,9 @@ CREATE TABLE embedding_assets.models (
     fingerprint text NOT NULL,
     wire_format text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    extra jsonb DEFAULT '{}'::jsonb NOT NULL,
-    usd_per_million_tokens double precision,
     CONSTRAINT models_dimensions_check CHECK (((dimensions >= 1) AND (dimensions <= 16000))),
     CONSTRAINT models_distance_check CHECK ((distance = ANY (ARRAY['cosine'::text, 'ip'::text, 'l2'::text]))),
     CONSTRAINT models_storage_check CHECK ((storage = ANY (ARRAY['vector'::text, 'halfvec'::text]))),
-    CONSTRAINT models_usd_per_million_tokens_check CHECK ((usd_per_million_tokens >= (0)::double precision)),
     CONSTRAINT models_wire_format_check CHECK ((wire_format = ANY (ARRAY['base64'::text, 'float'::text])))
 );
 

@@ -11,7 +11,19 @@ from importlib.metadata import version
 
 import typer
 
-from embedding_assets.cli import collections, demo, doctor, failures, inspecting, processing, searching, serving, upkeep
+from embedding_assets.cli import (
+    collections,
+    demo,
+    doctor,
+    failures,
+    inspecting,
+    models,
+    processing,
+    reembedding,
+    searching,
+    serving,
+    upkeep,
+)
 from embedding_assets.cli.rendering import err, visible_lines
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.redaction import redacted
@@ -40,12 +52,14 @@ for command in (
     doctor.doctor,
     processing.sync,
     processing.run,
+    reembedding.reembed,
     upkeep.maintain,
     processing.migrate,
 ):
     app.command()(command)
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
+app.add_typer(models.app, name="models")
 
 
 def _print_version(asked: bool) -> None:

@@ -146,6 +146,12 @@ def judge_price(check: str, *, model: str, local: bool, configured: float | None
     )
 
 
+def judge_build(check: str, building: str, collection: str) -> Finding:
+    """A change of the model that waits for somebody."""
+    found = f"{building} is being built, and search answers from the one before it until it holds everything"
+    return warning(check, found, f"to go on with it: embedding-assets reembed {collection}")
+
+
 def judge_limit(check: str, *, limit: str | None, local: bool) -> Finding:
     """Whether the provider is protected from us."""
     if limit is not None:

@@ -44,6 +44,16 @@ def maintain_job(collection: str) -> str:
     return f"{collection}__maintain_index"
 
 
+def reembed_job(collection: str) -> str:
+    """The job that brings up to date what is stale."""
+    return f"{collection}__reembed_stale_documents"
+
+
+def reembed_step(collection: str) -> str:
+    """The one step of that job; run config names it."""
+    return f"{collection}__reembed"
+
+
 def check_job(collection: str) -> str:
     """The job that looks at what is stored."""
     return f"{collection}__check_stored_data"

@@ -11,10 +11,11 @@ from typing import TypeAlias
 import dagster as dg
 
 from embedding_assets.defs import names
+from embedding_assets.defs.checks import vector_check_keys
 from embedding_assets.defs.heartbeat import record_heartbeat
 from embedding_assets.defs.partitions import range_tags
 from embedding_assets.defs.resources import Workbenches, clear_failures
-from embedding_assets.defs.runs import at_work, in_progress, last_started
+from embedding_assets.defs.runs import at_work, in_progress, is_failing, last_started
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.explanation import duration
 from embedding_assets.domain.limits import grouped_shards
@@ -99,6 +100,26 @@ def retry_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collectio
     if isinstance(state, dg.SkipReason):
         return state
     return dg.RunRequest() if state.due_retries else dg.SkipReason("no failed document is due")
+
+
+def reembed_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collection: str, longest: timedelta) -> Tick:
+    """Look into what is stale: the run finds out what it costs, and begins only where that needs no approval."""
+    if busy := in_progress(instance, longest, job_name=names.reembed_job(collection)):
+        return dg.SkipReason(f"run {busy[:8]} is at it")
+    state = _readiness(workbenches, collection)
+    if isinstance(state, dg.SkipReason):
+        return state
+    with clear_failures():
+        stale = asyncio.run(_stale(workbenches, collection))
+    if not stale and not any(is_failing(instance, key) for key in vector_check_keys(collection)):
+        return dg.SkipReason("nothing is stale")
+    config = {"ops": {names.reembed_step(collection): {"config": {"in_full": False}}}}
+    return dg.RunRequest(run_config=config)
+
+
+async def _stale(workbenches: Workbenches, collection: str) -> bool:
+    async with workbenches.database() as db:
+        return await collection_state.anything_stale(db, collection)
 
 
 def _readiness(

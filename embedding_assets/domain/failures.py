@@ -10,6 +10,7 @@
 | connection_failed | systemic | the provider cannot be reached, after short retries |
 | database_unavailable | systemic | PostgreSQL went away, or has no room left |
 | database_refused | systemic | PostgreSQL refused the role: its password, or a right it lacks |
+| model_replaced | systemic | the collection got another model while the run went on |
 | database_busy | transient | a deadlock, a lock or a statement took too long, every time it was tried |
 | provider_unavailable | transient | the provider answered 5xx |
 | provider_timeout | transient | the provider did not answer in time |
@@ -57,6 +58,7 @@ class ErrorType(str, Enum):
     CONNECTION_FAILED = "connection_failed"
     DATABASE_UNAVAILABLE = "database_unavailable"
     DATABASE_REFUSED = "database_refused"
+    MODEL_REPLACED = "model_replaced"
     DATABASE_BUSY = "database_busy"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVIDER_TIMEOUT = "provider_timeout"
@@ -99,6 +101,7 @@ def class_of(error_type: ErrorType) -> FailureClass:
             | ErrorType.CONNECTION_FAILED
             | ErrorType.DATABASE_UNAVAILABLE
             | ErrorType.DATABASE_REFUSED
+            | ErrorType.MODEL_REPLACED
         ):
             return FailureClass.SYSTEMIC
         case (

@@ -14,6 +14,7 @@ from embedding_assets.domain.documents import Document, ListedDocument
 from embedding_assets.domain.failures import ErrorType
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.notices import Notice
+from embedding_assets.domain.prices import PriceOrigin
 
 
 class Source(Protocol):
@@ -78,6 +79,11 @@ class Embedder(Protocol):
     @property
     def usd_per_million_tokens(self) -> float | None:
         """The price of its input once `prepare` has run: configured, or from LiteLLM's packaged list; None: unknown."""
+        ...
+
+    @property
+    def price_origin(self) -> PriceOrigin:
+        """Who says so."""
         ...
 
     async def prepare(self) -> None:

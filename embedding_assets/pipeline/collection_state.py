@@ -10,6 +10,7 @@ from embedding_assets.domain.limits import LimitWait
 from embedding_assets.store import (
     circuits,
     collections,
+    corpus,
     failures,
     inspection,
     rate_limiter,
@@ -19,7 +20,6 @@ from embedding_assets.store import (
 )
 from embedding_assets.store.database import Database
 from embedding_assets.store.inspection import StoredProblems
-from embedding_assets.store.vectors import VectorTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,21 @@ async def readiness(db: Database, collection: str, shards: Sequence[int] = range
         )
 
 
+async def anything_stale(db: Database, collection: str) -> bool:
+    """Whether another model is being built, or documents that are not queued yet were cut by another chunker."""
+    async with db.transaction() as tx:
+        applied = await collections.find(tx, collection)
+        if applied is None:
+            return False
+        return applied.building is not None or bool(await corpus.stale_keys(tx, applied.id, range(SHARDS), most=1))
+
+
 async def stored_problems(db: Database, collection: str) -> StoredProblems | None:
     """Rows of this collection that should not be; None while nothing was ever stored for it."""
     async with db.transaction() as tx:
         applied = await collections.find(tx, collection)
         if applied is None:
             return None
-        table = VectorTable(applied.id, applied.model_id, applied.model)
-        if not (await vectors.table_facts(tx, table)).exists:
+        if not (await vectors.table_facts(tx, applied.table)).exists:
             return None
-        return await inspection.stored_problems(tx, table)
+        return await inspection.stored_problems(tx, applied.table)

@@ -14,6 +14,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from embedding_assets.domain.circuits import CircuitOpen
 from embedding_assets.domain.documents import SHARDS
+from embedding_assets.domain.failures import StoreError
 from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.work import Outcome, PreparedDocument, Release, Tally, total
 from embedding_assets.pipeline.admission import Admission
@@ -25,6 +26,7 @@ from embedding_assets.pipeline.reading import read_in_time
 from embedding_assets.pipeline.requesting import RequestCounts, Requester
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.streams import first_reason, gather
+from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, vectors, work_queue
 from embedding_assets.store.database import Tx
@@ -90,6 +92,11 @@ class EmbeddingIngestionPipeline:
         try:
             if leased:
                 await stream.run()
+        except StoreError:
+            # The table of a model that was replaced and retired is gone.
+            async with self._bench.db.transaction() as tx:
+                await require_active(tx, self._bench.target)
+            raise
         finally:
             with anyio.CancelScope(shield=True):
                 await stream.claims.release_all()

@@ -4,7 +4,7 @@ Not here: which inputs make a batch (embedding), who is to blame when one fails 
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -66,6 +66,17 @@ class RequestCounts:
     def count_error(self, error_type: ErrorType) -> None:
         """One more reply of this kind."""
         self.errors[error_type.value] = self.errors.get(error_type.value, 0) + 1
+
+
+def all_requests(counts: Iterable[RequestCounts]) -> RequestCounts:
+    """The sum of all."""
+    whole = RequestCounts()
+    for one in counts:
+        for name in ("requests", "inputs", "tokens", "cost_usd", "reordered_replies", "throttled_seconds"):
+            setattr(whole, name, getattr(whole, name) + getattr(one, name))
+        for error, count in one.errors.items():
+            whole.errors[error] = whole.errors.get(error, 0) + count
+    return whole
 
 
 class Requester:

@@ -22,6 +22,7 @@ from embedding_assets.domain.work import (
     total,
 )
 from embedding_assets.pipeline.failing import record_failures
+from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, failures, ledger, vectors, work_queue
 from embedding_assets.store.database import BUSY_TRIES, Tx
@@ -50,6 +51,7 @@ async def settle(bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tal
     Raises:
         StoreError: the database is away, or none of several outcomes went through although it takes their data: no document
             is charged.
+        ClassifiedError: `model_replaced`: the collection got another model meanwhile, and nothing was written.
     """
     refused: list[Fail] = []
     tallies = await _settle_all_but(bench, outcomes, refused, tries=BUSY_TRIES)
@@ -85,6 +87,8 @@ async def _settle_all_but(
 async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:
     target = bench.target
     await vectors.hold_off_collector(tx, target.table)
+    # In a later statement than the lock, which may have waited for a cut-over.
+    await require_active(tx, target)
     held = await work_queue.lock_claims(tx, target.collection_id, [outcome.item for outcome in outcomes])
     tallies: dict[int, Tally] = defaultdict(Tally)
     for outcome in outcomes:

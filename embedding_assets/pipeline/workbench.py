@@ -90,7 +90,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """Everything a pipeline step may use. `run_id` names the run in leases and failure history."""
+    """Everything a pipeline step may use. `run_id` names the run in leases and failure history.
+
+    `building` is the same for the model that is built beside the active one; None when none is.
+    """
 
     db: Database
     source: Source
@@ -98,3 +101,4 @@ class Workbench:
     target: Target
     run_id: str
     pace: Pace = Pace()
+    building: "Workbench | None" = None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import Embedder
+from embedding_assets.domain.prices import PriceOrigin
 from embedding_assets.providers.litellm_embedder import LiteLLMEmbedder
 from embedding_assets.providers.local_embedder import DIMENSIONS, LOCAL_MODEL, PROVIDER
 from embedding_assets.providers.wire_format import FLOAT
@@ -33,12 +34,16 @@ def build_embedder(
         raise ValueError(message)
     if model.name.startswith(_FLOATS_ONLY):
         wire_format = FLOAT
-    return LiteLLMEmbedder(
+    local = model.name.startswith(f"{PROVIDER}/")
+    embedder = LiteLLMEmbedder(
         model,
         api_base=api_base,
         api_key=api_key,
         timeout_seconds=timeout_seconds,
         wire_format=wire_format,
         extra=extra,
-        usd_per_million_tokens=usd_per_million_tokens,
+        usd_per_million_tokens=0.0 if local and usd_per_million_tokens is None else usd_per_million_tokens,
     )
+    if local and usd_per_million_tokens is None:
+        embedder.price_origin = PriceOrigin.FREE
+    return embedder

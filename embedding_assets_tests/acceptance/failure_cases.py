@@ -187,6 +187,24 @@ async def _dead_workers(scene: Scene) -> AsyncGenerator[Workbench, None]:
     yield scene.bench
 
 
+@asynccontextmanager
+async def _another_model(scene: Scene) -> AsyncGenerator[Workbench, None]:
+    """Search went over to another model after the run was opened."""
+    go_over = "UPDATE embedding_assets.collections SET active_model_id = %s"
+    async with scene.bench.db.transaction() as tx:
+        cursor = await tx.execute(
+            """
+            INSERT INTO embedding_assets.models
+                (name, dimensions, storage, distance, input_template, normalized, fingerprint)
+            VALUES ('another', 8, 'vector', 'cosine', '{content}', false, 'another') RETURNING id
+            """
+        )
+        await tx.execute(go_over, await cursor.fetchone())
+    yield scene.bench
+    async with scene.bench.db.transaction() as tx:
+        await tx.execute(go_over, [scene.bench.target.model_id])
+
+
 _DIES = "PERFORM pg_terminate_backend(pg_backend_pid())"
 _REFUSES_DATA = "RAISE EXCEPTION 'no such character' USING ERRCODE = 'untranslatable_character'"
 
@@ -209,6 +227,7 @@ CASES: dict[ErrorType, Case] = {
     ErrorType.CONNECTION_FAILED: Case("the provider resets every connection", _provider(FaultKind.RESET, ALL)),
     ErrorType.DATABASE_UNAVAILABLE: Case("PostgreSQL ends the connection amid a settle", _refusing(_DIES)),
     ErrorType.DATABASE_REFUSED: Case("the run's role may not insert publications", _without_the_right),
+    ErrorType.MODEL_REPLACED: Case("the collection got another model since the run began", _another_model),
     ErrorType.DATABASE_BUSY: Case("another session holds the document's row beyond `lock_timeout`", _held_row),
     ErrorType.PROVIDER_UNAVAILABLE: Case(
         "the provider answers 500 to its input", _provider(FaultKind.STATUS, status=500)

@@ -7,15 +7,17 @@ import pytest
 from embedding_assets.cli.app import app
 from embedding_assets_tests.cli.conftest import Project
 
-_COMMANDS = ["demo", "up", "down", "search", "status", "explain", "doctor", "sync", "run", "maintain", "migrate"]
-_GROUPED = ["collections apply", "collections list", "collections show"]
+_COMMANDS = [
+    "demo", "up", "down", "search", "status", "explain", "doctor", "sync", "run", "reembed", "maintain", "migrate",
+]  # fmt: skip
+_GROUPED = ["collections apply", "collections list", "collections show", "models list", "models retire"]
 
 
 def test_the_commands_are_these() -> None:
     assert sorted(one.callback.__name__ for one in app.registered_commands if one.callback) == sorted(_COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["", "collections", *_COMMANDS, *_GROUPED])
+@pytest.mark.parametrize("command", ["", "collections", "models", *_COMMANDS, *_GROUPED])
 def test_every_help_has_an_example_of_that_very_command(project: Project, command: str) -> None:
     called = project.call(*command.split(), "--help")
     assert called.code == 0
