@@ -18,7 +18,7 @@ _DOCUMENTS_AT_ONCE = 10_000
 
 
 async def tell(notifiers: Sequence[Notifier], notice: Notice, *, seconds: float) -> None:
-    """Tell everybody, each within so many seconds.
+    """Tell everybody, one after the other. One that has no time-out of its own of `seconds` is given up at twice that.
 
     Raises:
         NotificationFailed: somebody was not told.
@@ -26,11 +26,11 @@ async def tell(notifiers: Sequence[Notifier], notice: Notice, *, seconds: float)
     for notifier in notifiers:
         name = type(notifier).__name__
         try:
-            await run_in_time(partial(notifier.notify, notice), seconds=seconds)
+            await run_in_time(partial(notifier.notify, notice), seconds=2 * seconds)
         except NotificationFailed:
             raise
         except TimeoutError:
-            raise NotificationFailed(f"{name} did not come to an end within {seconds:g} s") from None
+            raise NotificationFailed(f"{name} did not come to an end within {2 * seconds:g} s") from None
         except Exception as error:
             # Of a registered notifier: its message may hold whatever it was given.
             raise NotificationFailed(f"{name} failed with {type(error).__name__}") from error

@@ -5,35 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from embedding_assets.domain.backoff import Decision, Escalate, Retry
+from embedding_assets.domain.backoff import Retry
 from embedding_assets.domain.failures import ClassifiedError, ErrorType, FailureClass, FailureStatus
 from embedding_assets.domain.work import ClaimedItem, Fail, Lane, Stage
 from embedding_assets.store import failures, triage
 from embedding_assets.store.database import Database, Tx
 from embedding_assets.store.triage import FailureFilter
-from embedding_assets_tests.support.collections import MadeCollection, make_collection
+from embedding_assets_tests.support.collections import make_collection
 from embedding_assets_tests.support.database import on_database
+from embedding_assets_tests.support.failed import fail_documents
 from embedding_assets_tests.support.queue import NOON, at
 
 _ANY = FailureFilter(tuple(FailureStatus))
-_GIVE_UP = Escalate()
-
-
-async def fail(
-    tx: Tx,
-    collection: MadeCollection,
-    *keys: str,
-    decision: Decision = _GIVE_UP,
-    error_type: ErrorType = ErrorType.UNDECODABLE,
-    lane: Lane = Lane.LIVE,
-    minutes: float = 0,
-) -> None:
-    """One attempt of each document, as settle records it."""
-    for key in keys:
-        item = ClaimedItem(key, 0, lane, 1, 1, NOON)
-        episode = (await failures.episodes(tx, collection.id, [item]))[key]
-        failure = Fail(item, ClassifiedError(error_type, "no"), Stage.FETCHING)
-        await failures.record(tx, collection.id, failure, episode, decision, run_id="run", now=at(minutes))
 
 
 async def _found(tx: Tx, chosen: FailureFilter) -> list[str]:
@@ -44,10 +27,10 @@ async def _found(tx: Tx, chosen: FailureFilter) -> list[str]:
 async def test_failed_documents_are_found_by_what_they_are(db: Database) -> None:
     docs, others = await make_collection(db), await make_collection(db, "others")
     async with db.transaction() as tx:
-        await fail(tx, docs, "b", "a")
-        await fail(tx, docs, "slow", decision=Retry(300), error_type=ErrorType.PROVIDER_TIMEOUT, minutes=50)
-        await fail(tx, others, "a")
-        await fail(tx, docs, "gone")
+        await fail_documents(tx, docs, "b", "a")
+        await fail_documents(tx, docs, "slow", decision=Retry(300), error_type=ErrorType.PROVIDER_TIMEOUT, minutes=50)
+        await fail_documents(tx, others, "a")
+        await fail_documents(tx, docs, "gone")
         await failures.resolve(tx, docs.id, ["gone"])
         assert await _found(tx, FailureFilter()) == ["a", "b", "slow", "a"]
         assert await _found(tx, FailureFilter(collection="docs")) == ["a", "b", "slow"]
@@ -64,8 +47,8 @@ async def test_failed_documents_are_found_by_what_they_are(db: Database) -> None
 async def test_a_document_that_is_put_back_begins_a_new_episode_in_its_lane(db: Database, lane: Lane) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await fail(tx, docs, "escalated", "dismissed", lane=lane)
-        await fail(tx, docs, "retrying", lane=lane, decision=Retry(300))
+        await fail_documents(tx, docs, "escalated", "dismissed", lane=lane)
+        await fail_documents(tx, docs, "retrying", lane=lane, decision=Retry(300))
         await triage.dismiss(tx, docs.id, ["dismissed"])
         await tx.execute("UPDATE embedding_assets.failed_documents SET notified_at = clock_timestamp()")
         keys = ["dismissed", "escalated", "retrying"]
@@ -81,7 +64,7 @@ async def test_a_document_that_is_put_back_begins_a_new_episode_in_its_lane(db: 
 async def test_an_attempt_after_it_was_put_back_is_the_first_of_its_episode(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await fail(tx, docs, "a")
+        await fail_documents(tx, docs, "a")
         await triage.put_back(tx, docs.id, ["a"])
         item = ClaimedItem("a", 0, Lane.LIVE, 9, 1_000_000, NOON)
         episode = (await failures.episodes(tx, docs.id, [item]))["a"]
@@ -98,9 +81,9 @@ async def test_an_attempt_after_it_was_put_back_is_the_first_of_its_episode(db: 
 async def test_a_dismissed_document_has_an_end_and_is_not_due(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await fail(tx, docs, "a", decision=Retry(300))
-        await fail(tx, docs, "b")
-        await fail(tx, docs, "queued", decision=Retry(1), minutes=-60)
+        await fail_documents(tx, docs, "a", decision=Retry(300))
+        await fail_documents(tx, docs, "b")
+        await fail_documents(tx, docs, "queued", decision=Retry(1), minutes=-60)
         assert await failures.take_due(tx, docs.id, now=at(0)) == [("queued", Lane.LIVE)]
         assert await triage.dismiss(tx, docs.id, ["a", "b", "queued"], now=at(7)) == ["a", "b"]
         ended = await triage.find(tx, FailureFilter(statuses=[FailureStatus.DISMISSED]))
@@ -117,7 +100,7 @@ async def test_two_that_put_back_at_once_never_put_back_the_same(db: Database) -
     docs = await make_collection(db)
     keys = [f"document-{number}" for number in range(6)]
     async with db.transaction() as tx:
-        await fail(tx, docs, *keys)
+        await fail_documents(tx, docs, *keys)
     async with db.transaction() as first, db.transaction() as second:
         await second.execute("SET LOCAL lock_timeout = '5s'")
         mine = await triage.put_back(first, docs.id, keys[:4])
@@ -132,9 +115,9 @@ async def test_two_that_put_back_at_once_never_put_back_the_same(db: Database) -
 async def test_an_escalation_is_told_once_and_a_new_one_anew(db: Database) -> None:
     docs, others = await make_collection(db), await make_collection(db, "others")
     async with db.transaction() as tx:
-        await fail(tx, docs, "b", "a", "c")
-        await fail(tx, docs, "retrying", decision=Retry(300))
-        await fail(tx, others, "elsewhere")
+        await fail_documents(tx, docs, "b", "a", "c")
+        await fail_documents(tx, docs, "retrying", decision=Retry(300))
+        await fail_documents(tx, others, "elsewhere")
         told = await triage.untold(tx, docs.id, documents=2)
         assert [(one.document_key, one.error_type, one.attempts) for one in told] == [
             ("a", "undecodable", 1),
@@ -145,7 +128,7 @@ async def test_an_escalation_is_told_once_and_a_new_one_anew(db: Database) -> No
         await triage.put_back(tx, docs.id, ["a"])
         assert [one.document_key for one in await triage.untold(tx, docs.id, documents=9)] == ["c"]
         await tx.execute("UPDATE embedding_assets.failed_documents SET since_generation = 0")
-        await fail(tx, docs, "a")
+        await fail_documents(tx, docs, "a")
         assert [one.document_key for one in await triage.untold(tx, docs.id, documents=9)] == ["a", "c"]
 
 
@@ -153,7 +136,7 @@ async def test_an_escalation_is_told_once_and_a_new_one_anew(db: Database) -> No
 async def test_what_was_told_of_an_episode_does_not_cover_the_next(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await fail(tx, docs, "a")
+        await fail_documents(tx, docs, "a")
         told = await triage.untold(tx, docs.id, documents=9)
         assert await triage.mark_told(tx, docs.id, [replace(told[0], episode=2)]) == 0
         assert await triage.untold(tx, docs.id, documents=9) == told
@@ -163,7 +146,7 @@ async def test_what_was_told_of_an_episode_does_not_cover_the_next(db: Database)
 async def test_whoever_marks_as_told_waits_for_nobody_and_tells_again(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await fail(tx, docs, "a")
+        await fail_documents(tx, docs, "a")
         told = await triage.untold(tx, docs.id, documents=9)
     async with db.transaction() as busy, db.transaction() as tx:
         await busy.execute("SELECT FROM embedding_assets.failed_documents FOR UPDATE")

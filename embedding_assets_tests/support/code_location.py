@@ -122,6 +122,11 @@ class CodeLocation:
         """Make Dagster believe that the run was created so much earlier."""
         self._change_run(run_id, create_timestamp=datetime.now(timezone.utc) - timedelta(hours=hours))
 
+    def age_failure(self, run_id: str, *, minutes: float) -> None:
+        """Make Dagster believe that the run ended so much earlier."""
+        ended = datetime.now(timezone.utc) - timedelta(minutes=minutes)
+        self._change_run(run_id, update_timestamp=ended, end_time=ended.timestamp())
+
     def _change_run(self, run_id: str, **values: object) -> None:
         storage = self.instance.run_storage
         assert isinstance(storage, SqlRunStorage)

@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass
 
-from embedding_assets.domain.failures import ErrorType, SourceError
-from embedding_assets.domain.work import ClaimedItem, Fail, Stage
+from embedding_assets.domain.backoff import Decision, Escalate
+from embedding_assets.domain.failures import ClassifiedError, ErrorType, SourceError
+from embedding_assets.domain.work import ClaimedItem, Fail, Lane, Stage
 from embedding_assets.pipeline.claims import Admitted, Claims
 from embedding_assets.pipeline.workbench import Workbench
+from embedding_assets.store import failures
+from embedding_assets.store.database import Tx
+from embedding_assets_tests.support.collections import MadeCollection
+from embedding_assets_tests.support.queue import NOON, at
+
+GIVE_UP = Escalate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +76,20 @@ async def claim_all(bench: Workbench) -> list[ClaimedItem]:
 def failure(item: ClaimedItem, error_type: ErrorType = ErrorType.SOURCE_UNREADABLE) -> Fail:
     """A failure of this claim's document."""
     return Fail(item, SourceError(error_type, "it could not be read"), Stage.FETCHING)
+
+
+async def fail_documents(
+    tx: Tx,
+    collection: MadeCollection,
+    *keys: str,
+    decision: Decision = GIVE_UP,
+    error_type: ErrorType = ErrorType.UNDECODABLE,
+    lane: Lane = Lane.LIVE,
+    minutes: float = 0,
+) -> None:
+    """One attempt of each document, as settle records it."""
+    for key in keys:
+        item = ClaimedItem(key, 0, lane, 1, 1, NOON)
+        episode = (await failures.episodes(tx, collection.id, [item]))[key]
+        failure = Fail(item, ClassifiedError(error_type, "no"), Stage.FETCHING)
+        await failures.record(tx, collection.id, failure, episode, decision, run_id="run", now=at(minutes))
