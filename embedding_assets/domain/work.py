@@ -32,7 +32,7 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """A work item this worker may settle until its lease ends. `fence` is the right to do so."""
+    """A work item this worker may settle until its lease ends. `fence` is the right to do so; `ready_at` was its place."""
 
     document_key: str
     shard: int
@@ -41,6 +41,7 @@ class ClaimedItem:
     generation: int
     first_enqueued_at: datetime
     lost_claims: int = 0
+    ready_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
