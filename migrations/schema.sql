@@ -193,6 +193,10 @@ CREATE FUNCTION embedding_assets.lacking_documents(collection_id integer, active
             AND b.chunker_fingerprint = p.chunker_fingerprint)
 $$;
 
+CREATE FUNCTION embedding_assets.line_of(collection_id integer, shard integer, lane embedding_assets.lane) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((collection_id * 32) + (shard * 2)) + CASE lane WHEN 'live'::embedding_assets.lane THEN 0 ELSE 1 END);
+
 CREATE FUNCTION embedding_assets.look_at_limit(l embedding_assets.rate_limits, consumer text, collection_id integer, lane embedding_assets.lane, requests integer, inputs integer, tokens integer, OUT wait double precision, OUT kind text, OUT about text) RETURNS record
     LANGUAGE plpgsql STABLE
     AS $$
@@ -886,6 +890,7 @@ CREATE TABLE embedding_assets.work_items (
     claimed_generation bigint,
     claimed_at timestamp with time zone,
     lost_claims smallint DEFAULT 0 NOT NULL,
+    line integer GENERATED ALWAYS AS (embedding_assets.line_of(collection_id, (embedding_assets.shard_of(document_key))::integer, lane)) STORED NOT NULL,
     CONSTRAINT a_lease_is_whole CHECK ((num_nonnulls(lease_owner, fence, claimed_generation, claimed_at) = ANY (ARRAY[0, 4]))),
     CONSTRAINT no_claim_of_the_future CHECK ((claimed_generation <= generation)),
     CONSTRAINT work_items_lost_claims_check CHECK ((lost_claims >= 0))
@@ -965,7 +970,7 @@ ALTER TABLE ONLY embedding_assets.vector_garbage
     ADD CONSTRAINT vector_garbage_pkey PRIMARY KEY (collection_id, model_id, input_hash);
 
 ALTER TABLE ONLY embedding_assets.work_arrivals
-    ADD CONSTRAINT work_arrivals_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT work_arrivals_pkey PRIMARY KEY (collection_id, id);
 
 ALTER TABLE ONLY embedding_assets.work_items
     ADD CONSTRAINT work_items_pkey PRIMARY KEY (collection_id, document_key);
@@ -992,9 +997,9 @@ CREATE INDEX obligations_to_count ON embedding_assets.obligations USING btree (d
 
 CREATE INDEX vector_garbage_since ON embedding_assets.vector_garbage USING btree (since);
 
-CREATE INDEX work_arrivals_collection ON embedding_assets.work_arrivals USING btree (collection_id, id);
+CREATE INDEX work_items_lost ON embedding_assets.work_items USING btree (line, available_at) WHERE (lost_claims > 0);
 
-CREATE INDEX work_items_ready ON embedding_assets.work_items USING btree (collection_id, shard, lane, available_at);
+CREATE INDEX work_items_ready ON embedding_assets.work_items USING btree (line, available_at);
 
 ALTER TABLE ONLY embedding_assets.chunks
     ADD CONSTRAINT chunks_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;

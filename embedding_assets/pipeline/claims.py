@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import anyio
 
+from embedding_assets.domain.claim_starts import ClaimStarts
 from embedding_assets.domain.work import ClaimedItem, Lane, PublishedState
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, work_queue
@@ -47,6 +48,7 @@ class Claims:
         self._changed = anyio.Event()
         self._owed_to_backfill = 0.0
         self._turn = 0
+        self._starts = ClaimStarts()
         self.held: dict[str, ClaimedItem] = {}
 
     async def take(self, admitted: Admitted) -> list[Claimed]:
@@ -54,7 +56,9 @@ class Claims:
         await self._fold()
         if self.holds_suspect:
             return []
+        self._starts.look_again(time.monotonic(), idle=not self.held)
         claimed = await self._bench.db.atomically(lambda tx: self._claimed(tx, admitted))
+        self._starts.claimed([one.item for one in claimed])
         for one in claimed:
             self.held[one.item.document_key] = one.item
         return claimed
@@ -163,6 +167,7 @@ class Claims:
                     # A lease may end while its document waits here for a slow provider: this run is not its own successor.
                     leave=list(self.held),
                     waited_seconds=waited_seconds,
+                    starts=self._starts.of(lane, shards),
                 ),
             )
             claimed += got

@@ -52,6 +52,23 @@ async def test_an_error_of_postgresql_is_classified(db: Database, statement: str
 
 
 @on_database
+async def test_no_plan_that_was_made_for_an_empty_table_is_used_when_it_is_full(db: Database) -> None:
+    query = "SELECT FROM grows AS g JOIN unnest(%s::integer[]) AS u (n) USING (n)"
+    read = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'grows'"
+    async with db.session() as connection:
+        await connection.execute("CREATE TABLE grows (n integer PRIMARY KEY)")
+        await connection.execute("ANALYZE grows")
+        # psycopg prepares what it ran 5 times, and PostgreSQL keeps one plan for all parameters after 5 more.
+        for _ in range(15):
+            await connection.execute(query, [[1]])
+        await connection.execute("INSERT INTO grows SELECT generate_series(1, 5000)")
+        async with connection.transaction():
+            before = await (await connection.execute(read)).fetchone()
+            assert (await connection.execute(query, [[1, 2]])).rowcount == 2
+            assert await (await connection.execute(read)).fetchone() == before
+
+
+@on_database
 async def test_text_that_postgresql_cannot_hold_is_invalid_data(db: Database) -> None:
     for text in (f"{SECRET}\0", f"{SECRET}\ud800"):
         with pytest.raises(StoreError) as caught:

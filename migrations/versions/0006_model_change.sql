@@ -10,11 +10,6 @@ ALTER TABLE collections
     ADD COLUMN building_options jsonb,
     ADD CONSTRAINT a_build_is_whole CHECK ((building_model_id IS NULL) = (building_options IS NULL));
 
--- Nothing has read or written them.
-ALTER TABLE models
-    DROP COLUMN extra,
-    DROP COLUMN usd_per_million_tokens;
-
 -- What a model that is being built lacks of what is published under the active one: not there, in another version, or cut another way.
 -- A function of constants and not a view, so that a page of it in the order of the keys reads no more than that page.
 CREATE FUNCTION lacking_documents(collection_id integer, active_model_id integer, building_model_id integer)

@@ -1,11 +1,11 @@
-"""Failed documents know which work is theirs, and a day's attempts are found quickly: `0012_failed_documents.sql`."""
+"""Another model is built beside the active one, and each is asked as the file said of it: `0006_model_change.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Failures of content that is gone would be charged to what came after it: there is no way back."""
-    message = "0012 has no way back: restore the backup taken before it"
+    """A build in progress would lose how its models are asked: there is no way back."""
+    message = "0006 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)

@@ -1,11 +1,11 @@
-"""Another model is built beside the active one, and each is asked as the file said of it: `0013_model_change.sql`."""
+"""The queue's indexes leave the planner no wrong one to choose, whatever it believes of a table's size: `0004_queue.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """A build in progress would lose how its models are asked: there is no way back."""
-    message = "0013 has no way back: restore the backup taken before it"
+    """Releases before it read the queue by columns that no index holds any more."""
+    message = "0004 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
