@@ -53,10 +53,11 @@ GROUP BY document_key
 WITH failed AS (
     SELECT f.document_key, u.generation
     FROM embedding_assets.failed_documents AS f
-    JOIN unnest(%(document_keys)s::text[], %(generations)s::bigint[], %(claimed)s::bigint[])
-             AS u (document_key, generation, claimed_generation) USING (document_key)
-    WHERE f.collection_id = %(collection_id)s AND f.status <> 'resolved'
-      AND NOT (f.status = 'queued' AND f.attempts = 0 AND f.since_generation > coalesce(u.claimed_generation, 0))
+    JOIN unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS u (document_key, generation) USING (document_key)
+    WHERE f.collection_id = %(collection_id)s AND f.document_key = ANY(%(document_keys)s) AND f.status <> 'resolved'
+      AND NOT (f.status = 'queued' AND f.attempts = 0 AND f.since_generation > coalesce((
+          SELECT w.claimed_generation FROM embedding_assets.work_items AS w
+          WHERE w.collection_id = f.collection_id AND w.document_key = f.document_key), 0))
     ORDER BY f.document_key FOR UPDATE OF f
 )
 UPDATE embedding_assets.failed_documents AS f SET
