@@ -80,7 +80,7 @@ async def _check_afterwards(bench: Workbench, error_type: ErrorType) -> None:
         return
     async with bench.db.transaction() as tx:
         assert [(depth.state, depth.documents) for depth in await work_queue.queue_depth(tx)] == [("waiting", 3)]
-    assert (await EmbeddingIngestionPipeline(bench).run()).total.published == 3
+    assert (await EmbeddingIngestionPipeline(bench).run(probe_now=True)).total.published == 3
     assert await attempts_recorded(bench) == 0
 
 
