@@ -146,6 +146,10 @@ async def _without_the_right(scene: Scene) -> AsyncGenerator[Workbench, None]:
             async with Database(make_conninfo(scene.bench.db.url, user="may_not_publish")) as db:
                 yield replace(scene.bench, db=db)
         finally:
+            # A session that has not quite ended is still dropping its temporary tables.
+            await administration.execute(
+                "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE usename = 'may_not_publish'"
+            )
             for statement in taken:
                 await administration.execute(sql.SQL(statement).format(role))
 
