@@ -4,23 +4,41 @@ Not here: reading the file (collections_file), writing the database (runtime, st
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
-from embedding_assets.collections_file import CollectionEntry, CollectionsFile
+from embedding_assets.collections_file import CollectionEntry, CollectionsFile, ModelTable
 from embedding_assets.domain.chunking import ChunkingStrategy
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import EmbeddingModel
-from embedding_assets.store.collections import AppliedCollection
+from embedding_assets.store.collections import AppliedCollection, AppliedModel
 
 
 class NotApplied(EmbeddingAssetsError):
     """The collections file and the database disagree; the message says how and which command settles it."""
 
 
-def agreed(
-    file: CollectionsFile, applied: AppliedCollection | None, name: str
-) -> tuple[CollectionEntry, AppliedCollection]:
-    """The collection as both have it.
+@dataclass(frozen=True, slots=True)
+class AgreedModel:
+    """A model of a collection as applied, and the collection's entry as the file has, or had, it for this model."""
+
+    applied: AppliedModel
+    entry: CollectionEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A collection as file and database both have it.
+
+    `building` is the model that is built beside the active one; None when none is, or the file does not name it.
+    """
+
+    applied: AppliedCollection
+    active: AgreedModel
+    building: AgreedModel | None = None
+
+
+def agreed(file: CollectionsFile, applied: AppliedCollection | None, name: str) -> Agreement:
+    """The collection as both have it. The file may name the active model or the one that is being built.
 
     Raises:
         NotApplied: one of them lacks it, or they differ in chunking or model.
@@ -34,24 +52,40 @@ def agreed(
     strategy, model = entry.chunking_strategy(), entry.embedding_model()
     if strategy.fingerprint != applied.chunker_fingerprint:
         raise _not_as_applied(name, "chunking", _differences(chunking_facts(strategy), applied.chunking))
-    if model.fingerprint != applied.model_fingerprint:
+    if model.fingerprint == applied.active.fingerprint:
+        return Agreement(applied, AgreedModel(applied.active, entry))
+    if applied.building is None or model.fingerprint != applied.building.fingerprint:
         raise _not_as_applied(name, "model", _differences(_model_facts(model), _model_facts(applied.model)))
-    return entry, applied
+    active = AgreedModel(applied.active, _as_it_was(file, entry, applied))
+    return Agreement(applied, active, AgreedModel(applied.building, entry))
+
+
+def model_options(file: CollectionsFile, entry: CollectionEntry) -> dict[str, object]:
+    """How this entry's model is asked, as the database keeps it: read back when the file names another one."""
+    consumer = file.limits[entry.limit].consumer if entry.limit else None
+    return {"model": entry.model.model_dump(mode="json"), "limit": entry.limit, "limit_consumer": consumer}
+
+
+def _as_it_was(file: CollectionsFile, entry: CollectionEntry, applied: AppliedCollection) -> CollectionEntry:
+    """The entry for the active model, which the file no longer names: requests to it go on under its own limit.
+
+    Raises:
+        NotApplied: that limit is no longer in the file.
+    """
+    limit = applied.options.get("limit")
+    if limit is not None and limit not in file.limits:
+        raise NotApplied(
+            f'collection {applied.name!r} goes on under its model {applied.model.name} and the limit "{limit}" while '
+            f'another model is built: keep [limits."{limit}"] in the file until that one is in its place'
+        )
+    kept = applied.options.get("model") or _model_facts(applied.model)
+    return entry.model_copy(update={"model": ModelTable.model_validate(kept), "limit": limit})
 
 
 def _not_as_applied(name: str, what: str, differences: str) -> NotApplied:
     return NotApplied(
         f"collection {name!r}: the {what} in the file is not the one applied ({differences}): "
         "run `embedding-assets collections apply`, or give this process the file that was applied"
-    )
-
-
-def model_changed(name: str, applied: AppliedCollection, entry: CollectionEntry) -> str:
-    """Why a collection with published documents cannot change its model in place."""
-    differences = _differences(_model_facts(entry.embedding_model()), _model_facts(applied.model))
-    return (
-        f"collection {name!r} has documents published under another model ({differences}). Vectors of two models "
-        "cannot be compared: put it back, or add a second collection with the new model and move its readers there"
     )
 
 

@@ -197,9 +197,8 @@ class CollectionsFile(_Table):
     collections: dict[CollectionName, CollectionEntry] = Field(min_length=1)
     limits: dict[LimitName, LimitEntry] = {}
 
-    def packing_caps(self, name: str) -> PackingCaps:
+    def packing_caps(self, entry: CollectionEntry) -> PackingCaps:
         """The most one request of this collection may hold: its model's caps, within its limit."""
-        entry = self.collections[name]
         return self.limits[entry.limit].bounded(entry.packing_caps()) if entry.limit else entry.packing_caps()
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from embedding_assets.defs.automation import build_schedules, build_sensors
 from embedding_assets.defs.checks import build_stored_checks
 from embedding_assets.defs.jobs import build_jobs
 from embedding_assets.defs.names import longest_run_seconds, max_runtime_tag
+from embedding_assets.defs.reembedding import build_reembedding
 from embedding_assets.defs.resources import RESOURCE_KEY, Workbenches, WorkbenchesResource
 from embedding_assets.defs.upkeep import build_upkeep
 from embedding_assets.settings import Settings, load_settings
@@ -57,7 +58,7 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
     )
     longest = longest_run_seconds(settings.max_run_seconds, settings.finish_seconds)
     upkeep = build_upkeep(collection, max_runtime_tag(longest))
-    return dg.Definitions.merge(parts, build_jobs(collection, longest), upkeep)
+    return dg.Definitions.merge(parts, build_jobs(collection, longest), upkeep, build_reembedding(collection))
 
 
 @dg.definitions

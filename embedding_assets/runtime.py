@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from embedding_assets.agreement import NotApplied, agreed, chunking_facts, model_changed
+from embedding_assets.agreement import AgreedModel, NotApplied, agreed, chunking_facts, model_options
 from embedding_assets.collections_file import (
     CollectionEntry,
     CollectionsFile,
@@ -16,11 +16,13 @@ from embedding_assets.collections_file import (
     LimitEntry,
     load_collections_file,
 )
-from embedding_assets.domain.models import EmbeddingModel
-from embedding_assets.domain.ports import Embedder
+from embedding_assets.domain.ports import Embedder, Notifier
 from embedding_assets.local import start_embedded
+from embedding_assets.pipeline.retiring import drop_model
+from embedding_assets.pipeline.switching import AppliedStep, apply_collection
 from embedding_assets.pipeline.workbench import LimitName, Pace, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
+from embedding_assets.providers.notifiers import build_notifiers
 from embedding_assets.providers.sources.registry import build_source
 from embedding_assets.settings import Settings
 from embedding_assets.store import collections, migrations, rate_limiter
@@ -80,30 +82,40 @@ def collections_file(settings: Settings) -> CollectionsFile:
     return load_collections_file(Path(settings.collections_file))
 
 
-async def apply_collections(settings: Settings, file: CollectionsFile) -> list[str]:
-    """Write every collection of the file to the database; the names written.
+async def apply_collections(settings: Settings, file: CollectionsFile) -> list[AppliedStep]:
+    """Write every collection of the file to the database; what became of each, in the order of the file.
+
+    Another model than the active one is built beside it once something is published. What a cancelled build held is dropped.
 
     Raises:
         CollectionsFileError: a source or a model's options are wrong; whether they answer is not looked at.
-        NotApplied: a collection with published documents would change its model in place.
+        NotApplied: the limit of a model that is still asked is no longer in the file.
     """
     for name, entry in file.collections.items():
         _check_entry(settings, name, entry)
-    async with open_database(settings) as db, db.transaction() as tx:
-        for name, limit in file.limits.items():
-            await rate_limiter.apply(tx, _limit_settings(name, limit))
-        for name, entry in file.collections.items():
-            applied = await collections.find(tx, name)
-            model = entry.embedding_model()
-            if (
-                applied
-                and applied.model_fingerprint != model.fingerprint
-                and await collections.has_publications(tx, name)
-            ):
-                raise NotApplied(model_changed(name, applied, entry))
-            consumer = file.limits[entry.limit].consumer if entry.limit else None
-            await collections.apply(tx, replace(_settings_of(name, entry, settings), limit_consumer=consumer))
-    return list(file.collections)
+    steps: dict[str, AppliedStep] = {}
+    async with open_database(settings) as db:
+        async with db.transaction() as tx:
+            for name, limit in file.limits.items():
+                await rate_limiter.apply(tx, _limit_settings(name, limit))
+            # In one order, as each takes a lock until the end.
+            for name, entry in sorted(file.collections.items()):
+                steps[name] = await apply_collection(tx, _settings_of(name, entry, file, settings))
+                agreed(file, steps[name].applied, name)
+        for name, step in steps.items():
+            if step.dropped:
+                await drop_model(db, name, step.dropped.id)
+    return [steps[name] for name in file.collections]
+
+
+def notifiers(settings: Settings) -> list[Notifier]:
+    """Everybody who is told of escalated documents and failed runs.
+
+    Raises:
+        NotificationFailed: a registered notifier cannot be built.
+    """
+    url = settings.notify_webhook_url
+    return build_notifiers(url.get_secret_value() if url else None, timeout_seconds=settings.notify_timeout_seconds)
 
 
 def _limit_settings(name: str, limit: LimitEntry) -> LimitSettings:
@@ -114,7 +126,7 @@ def _limit_settings(name: str, limit: LimitEntry) -> LimitSettings:
 def _check_entry(settings: Settings, name: str, entry: CollectionEntry) -> None:
     try:
         build_source(entry.source)
-        _embedder(settings, entry, entry.embedding_model(), wire_format=None)
+        _embedder_of(settings, entry, wire_format=None)
     except ValueError as error:
         message = f"{settings.collections_file}: collections.{name}: {error}"
         raise CollectionsFileError(message) from error
@@ -133,19 +145,29 @@ async def open_workbench(
     async with open_database(settings, application_name=application_name) as db:
         async with db.transaction() as tx:
             found = await collections.find(tx, collection)
-        entry, applied = agreed(file, found, collection)
-        embedder = _embedder(settings, entry, applied.model, wire_format=applied.wire_format)
+        both = agreed(file, found, collection)
+        source, pace = build_source(both.active.entry.source), _pace(settings)
+        target = _target(file, both.applied, both.active)
+        bench = Workbench(db, source, _embedder(settings, both.active), target, run_id, pace)
+        if both.building:
+            target = _target(file, both.applied, both.building)
+            building = replace(bench, embedder=_embedder(settings, both.building), target=target)
+            bench = replace(bench, building=building)
         try:
-            yield Workbench(db, build_source(entry.source), embedder, _target(file, applied), run_id, _pace(settings))
+            yield bench
         finally:
-            await embedder.aclose()
+            for one in (bench, bench.building):
+                if one:
+                    await one.embedder.aclose()
 
 
-def _embedder(
-    settings: Settings, entry: CollectionEntry, model: EmbeddingModel, *, wire_format: str | None
-) -> Embedder:
+def _embedder(settings: Settings, agreed_model: AgreedModel) -> Embedder:
+    return _embedder_of(settings, agreed_model.entry, wire_format=agreed_model.applied.wire_format)
+
+
+def _embedder_of(settings: Settings, entry: CollectionEntry, *, wire_format: str | None) -> Embedder:
     return build_embedder(
-        model,
+        entry.embedding_model(),
         api_base=settings.api_base,
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         timeout_seconds=settings.request_timeout_seconds,
@@ -155,7 +177,7 @@ def _embedder(
     )
 
 
-def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> CollectionSettings:
+def _settings_of(name: str, entry: CollectionEntry, file: CollectionsFile, settings: Settings) -> CollectionSettings:
     strategy = entry.chunking_strategy()
     return CollectionSettings(
         name=name,
@@ -169,20 +191,22 @@ def _settings_of(name: str, entry: CollectionEntry, settings: Settings) -> Colle
         weight=entry.weight,
         paused=entry.paused,
         freshness_seconds=settings.freshness_seconds,
+        limit_consumer=file.limits[entry.limit].consumer if entry.limit else None,
+        options=model_options(file, entry),
     )
 
 
-def _target(file: CollectionsFile, applied: AppliedCollection) -> Target:
-    entry = file.collections[applied.name]
+def _target(file: CollectionsFile, applied: AppliedCollection, model: AgreedModel) -> Target:
+    entry = model.entry
     shared = file.limits[entry.limit] if entry.limit else None
-    caps = file.packing_caps(applied.name)
+    caps = file.packing_caps(entry)
     limit = LimitName(entry.limit, shared.consumer, shared.ceiling_inputs(caps)) if entry.limit and shared else None
     budgets = [entry.budgets, *([shared.budgets] if shared else [])]
     return Target(
         name=applied.name,
         collection_id=applied.id,
-        model_id=applied.model_id,
-        model=applied.model,
+        model_id=model.applied.id,
+        model=model.applied.model,
         chunking=entry.chunking_strategy(),
         caps=caps,
         index=IndexOptions(entry.model.index.m, entry.model.index.ef_construction),

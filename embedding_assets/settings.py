@@ -7,22 +7,13 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from embedding_assets.domain.backoff import LADDER_SECONDS
 from embedding_assets.domain.failures import EmbeddingAssetsError
+from embedding_assets.setting_fields import allowed_for, default_of, is_secret, number, setting
 
 PREFIX = "EMBEDDING_ASSETS_"
 EMBEDDED = "embedded"
@@ -37,113 +28,93 @@ class SettingsError(EmbeddingAssetsError):
     """One or more environment variables are missing or wrong; the message names each, its value and what is allowed."""
 
 
-def _extra(allowed: str) -> dict[str, JsonValue]:
-    return {"allowed": allowed}
-
-
-def _setting(default: object, allowed: str, says: str) -> Any:
-    return Field(default, description=says, json_schema_extra=_extra(allowed))
-
-
-def _number(default: float, unit: str, low: float, high: float, says: str) -> Any:
-    return Field(
-        default,
-        ge=low,
-        le=high,
-        allow_inf_nan=False,
-        description=says,
-        json_schema_extra=_extra(f"{low:,} to {high:,} {unit}"),
-    )
-
-
 class Settings(BaseModel):
     """What an operator decides for one installation; immutable. Fields are named as their variables, in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
-    database_url: SecretStr = _setting(
+    database_url: SecretStr = setting(
         ...,
         f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or {EMBEDDED}",
         f"The PostgreSQL with pgvector that holds everything; `{EMBEDDED}` starts one in the home folder.",
     )
-    dagster_database_url: SecretStr | None = _setting(
+    dagster_database_url: SecretStr | None = setting(
         None,
         "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         "Dagster's own storage, best another database on the same server; unset: the database above.",
     )
-    home: Path = _setting(
+    home: Path = setting(
         Path(".embedding-assets"), "a folder", "Where the embedded server and Dagster keep their files."
     )
-    collections_file: Path = _setting(
+    collections_file: Path = setting(
         Path("collections.toml"), "a TOML file", "The file that names collections and limits."
     )
 
-    api_base: str | None = _setting(
+    api_base: str | None = setting(
         None, "a URL, http:// or https://", "The provider's address, where it is not LiteLLM's own choice."
     )
-    api_key: SecretStr | None = _setting(
+    api_key: SecretStr | None = setting(
         None, "a secret", "The provider's key; unset: LiteLLM looks for the provider's own variable."
     )
-    request_timeout_seconds: float = _number(60, "seconds", 1, 600, "How long one request to the provider may take.")
+    request_timeout_seconds: float = number(60, "seconds", 1, 600, "How long one request to the provider may take.")
 
-    lease_seconds: float = _number(
-        60,
-        "seconds",
-        1,
-        _HOUR,
-        "How long a claim lasts without a heartbeat: a killed worker's documents wait this long.",
+    lease_seconds: float = number(
+        60, "seconds", 1, _HOUR, "How long a claim lasts without a heartbeat, and a killed worker's documents wait."
     )
-    max_claim_seconds: float = _number(
+    max_claim_seconds: float = number(
         600, "seconds", 1, _DAY, "How long a claim lasts whatever the heartbeat says: a hung worker loses it then."
     )
-    max_run_seconds: float = _number(1800, "seconds", 1, _DAY, "After this a run claims nothing new.")
-    finish_seconds: float = _number(
+    max_run_seconds: float = number(1800, "seconds", 1, _DAY, "After this a run claims nothing new.")
+    finish_seconds: float = number(
         240,
         "seconds",
         1,
         _HOUR,
         "How long after that a run may settle what it holds; a minute later Dagster takes it for hung and ends it.",
     )
-    throttle_hold_seconds: float = _number(
+    throttle_hold_seconds: float = number(
         10, "seconds", 0, _HOUR, "How long a claimed document waits for the shared limit before it is given back."
     )
-    throttle_patience_seconds: float = _number(
+    throttle_patience_seconds: float = number(
         65, "seconds", 0, _DAY, "How long a run that holds nothing waits for the shared limit before it ends."
     )
-    unknown_usd_per_million_tokens: float = _number(
-        0.2,
-        "US dollars",
-        0.000_001,
-        1000,
-        "What a model costs for budgets where neither the collections file nor LiteLLM knows its price.",
+    unknown_usd_per_million_tokens: float = number(
+        0.2, "US dollars", 0.000_001, 1000, "A model's price where neither the collections file nor LiteLLM knows it."
     )
-    claim_documents: int = _number(200, "documents", 1, 10_000, "The most one claim takes.")
-    settle_documents: int = _number(50, "documents", 1, 1000, "The most one transaction publishes.")
-    settle_interval_seconds: float = _number(
+    auto_reembed_max_usd: float = number(
+        0, "US dollars", 0, 1_000_000, "What is stale is embedded again without approval where it costs no more."
+    )
+    claim_documents: int = number(200, "documents", 1, 10_000, "The most one claim takes.")
+    settle_documents: int = number(50, "documents", 1, 1000, "The most one transaction publishes.")
+    settle_interval_seconds: float = number(
         0.25, "seconds", 0.01, 60, "Finished documents wait no longer than this for others to be published with."
     )
-    fetch_concurrency: int = _number(4, "documents", 1, 64, "How many are fetched and chunked at a time.")
-    embed_concurrency: int = _number(4, "requests", 1, 64, "How many are at the provider at a time, for each run.")
-    pool_size: int = _number(8, "connections", 2, 100, "Database connections of one process.")
+    fetch_concurrency: int = number(4, "documents", 1, 64, "How many are fetched and chunked at a time.")
+    embed_concurrency: int = number(4, "requests", 1, 64, "How many are at the provider at a time, for each run.")
+    pool_size: int = number(8, "connections", 2, 100, "Database connections of one process.")
 
-    vector_grace_seconds: float = _number(
-        _DAY,
-        "seconds",
-        0,
-        30 * _DAY,
-        "How long a vector that no document holds is kept: an edit that is taken back within it costs nothing.",
+    vector_grace_seconds: float = number(
+        _DAY, "seconds", 0, 30 * _DAY, "A vector nobody holds is kept so long: an edit taken back in time is free."
     )
 
-    freshness_seconds: float = _number(
+    freshness_seconds: float = number(
         _HOUR, "seconds", 1, 30 * _DAY, "The promise: a change is published within this time."
     )
-    poll_interval_seconds: float = _number(
+    poll_interval_seconds: float = number(
         300, "seconds", 60, _DAY, "How often a source is polled for changes; it counts towards the promise."
     )
-    retry_ladder_seconds: tuple[float, ...] = _setting(
+    retry_ladder_seconds: tuple[float, ...] = setting(
         LADDER_SECONDS,
         "seconds above 0, separated by commas, none shorter than the one before",
         "Waits between attempts of a failed document; after the last it is escalated.",
+    )
+    notify_webhook_url: SecretStr | None = setting(
+        None,
+        "a URL, http:// or https://",
+        "Told of escalated documents and failed runs, as JSON by POST; unset: nobody is told by us.",
+    )
+    notify_timeout_seconds: float = number(
+        10, "seconds", 1, 60, "How long telling somebody may take before it counts as not told and is tried again."
     )
 
     @field_validator("database_url", "dagster_database_url")
@@ -155,10 +126,11 @@ class Settings(BaseModel):
             raise ValueError
         return value
 
-    @field_validator("api_base")
+    @field_validator("api_base", "notify_webhook_url")
     @classmethod
-    def _is_http(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("http://", "https://")):
+    def _is_http(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        url = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if url and not url.startswith(("http://", "https://")):
             raise ValueError
         return value
 
@@ -233,26 +205,6 @@ def _problem(name: str, value: str | None, detail: ErrorDetails) -> str:
             f"{variable_of(name)} is not set: set it to the URL of a PostgreSQL with pgvector "
             f"(postgresql://USER:PASSWORD@HOST:PORT/DATABASE), or to `{EMBEDDED}` for one in a folder of this project"
         )
-    allowed = str(detail.get("ctx", {}).get("error", "")) or allowed_for(name)
-    shown = repr(value) if value is not None else f"{default_of(name)} (the default)"
-    return f"{variable_of(name)} is {_MASKED if _is_secret(name) else shown}; allowed: {allowed}"
-
-
-def allowed_for(name: str) -> str:
-    """What a field's variable may be."""
-    return str(cast("dict[str, object]", Settings.model_fields[name].json_schema_extra)["allowed"])
-
-
-def _is_secret(name: str) -> bool:
-    return "SecretStr" in str(Settings.model_fields[name].annotation)
-
-
-def default_of(name: str) -> str:
-    """A field's default as the page and messages show it."""
-    field = Settings.model_fields[name]
-    value = field.get_default()
-    if field.is_required():
-        return "none, required"
-    if isinstance(value, tuple):
-        return ",".join(f"{rung:g}" for rung in cast("tuple[float, ...]", value))
-    return "unset" if value is None else str(value)
+    allowed = str(detail.get("ctx", {}).get("error", "")) or allowed_for(Settings, name)
+    shown = repr(value) if value is not None else f"{default_of(Settings, name)} (the default)"
+    return f"{variable_of(name)} is {_MASKED if is_secret(Settings, name) else shown}; allowed: {allowed}"

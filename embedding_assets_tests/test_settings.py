@@ -112,6 +112,7 @@ def test_values_are_read_in_their_units() -> None:
         ("retry_ladder_seconds", "300,,600", "seconds above 0, separated by commas, none shorter than the one before"),
         ("retry_ladder_seconds", "inf", "seconds above 0, separated by commas, none shorter than the one before"),
         ("api_base", "provider.internal", "a URL, http:// or https://"),
+        ("notify_timeout_seconds", "0", "1 to 60 seconds"),
     ],
 )
 def test_a_value_out_of_bounds_is_named_with_what_is_allowed(field: str, value: str, allowed: str) -> None:
@@ -125,6 +126,14 @@ def test_a_default_that_another_setting_rules_out_is_named_too() -> None:
 
 def test_all_mistakes_are_reported_at_once() -> None:
     assert len(_mistake(pool_size="x", settle_documents="0", api_base="x").splitlines()) == 3
+
+
+@pytest.mark.parametrize("url", ["ftp://chat.example/private", "file:///etc/private", "chat.example/private"])
+def test_a_webhook_is_http_and_its_url_a_secret(url: str) -> None:
+    assert _mistake(notify_webhook_url=url) == (
+        "EMBEDDING_ASSETS_NOTIFY_WEBHOOK_URL is ***; allowed: a URL, http:// or https://"
+    )
+    assert "private" not in repr(_settings(notify_webhook_url="https://chat.example/private"))
 
 
 def test_no_message_or_traceback_shows_a_secret() -> None:

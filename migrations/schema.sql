@@ -180,6 +180,23 @@ CREATE FUNCTION embedding_assets.free_in_limit(l embedding_assets.rate_limits, c
     WHERE c.limit_name = (l).name AND c.consumer = free_in_limit.consumer AND free_in_limit.capacity IS NOT NULL
 $$;
 
+CREATE FUNCTION embedding_assets.lacking_documents(collection_id integer, active_model_id integer, building_model_id integer) RETURNS TABLE(document_key text, version bigint, chunker_fingerprint text, chunks integer)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT p.document_key, p.version, p.chunker_fingerprint, p.chunks
+    FROM embedding_assets.publications AS p
+    WHERE p.collection_id = lacking_documents.collection_id AND p.model_id = lacking_documents.active_model_id
+      AND NOT EXISTS (
+          SELECT FROM embedding_assets.publications AS b
+          WHERE b.collection_id = p.collection_id AND b.model_id = lacking_documents.building_model_id
+            AND b.document_key = p.document_key AND b.version = p.version
+            AND b.chunker_fingerprint = p.chunker_fingerprint)
+$$;
+
+CREATE FUNCTION embedding_assets.line_of(collection_id integer, shard integer, lane embedding_assets.lane) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((collection_id * 32) + (shard * 2)) + CASE lane WHEN 'live'::embedding_assets.lane THEN 0 ELSE 1 END);
+
 CREATE FUNCTION embedding_assets.look_at_limit(l embedding_assets.rate_limits, consumer text, collection_id integer, lane embedding_assets.lane, requests integer, inputs integer, tokens integer, OUT wait double precision, OUT kind text, OUT about text) RETURNS record
     LANGUAGE plpgsql STABLE
     AS $$
@@ -575,6 +592,9 @@ CREATE TABLE embedding_assets.collections (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     limit_consumer text,
     inputs_per_document double precision,
+    active_options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    building_options jsonb,
+    CONSTRAINT a_build_is_whole CHECK (((building_model_id IS NULL) = (building_options IS NULL))),
     CONSTRAINT collections_check CHECK ((building_model_id <> active_model_id)),
     CONSTRAINT collections_freshness_seconds_check CHECK ((freshness_seconds > (0)::double precision)),
     CONSTRAINT collections_inputs_per_document_check CHECK ((inputs_per_document > (0)::double precision)),
@@ -660,6 +680,8 @@ CREATE TABLE embedding_assets.failed_documents (
     next_retry_at timestamp with time zone,
     resolved_at timestamp with time zone,
     notified_at timestamp with time zone,
+    since_generation bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT an_end_has_a_time CHECK (((status = ANY (ARRAY['resolved'::text, 'dismissed'::text])) = (resolved_at IS NOT NULL))),
     CONSTRAINT failed_documents_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT failed_documents_status_check CHECK ((status = ANY (ARRAY['retrying'::text, 'queued'::text, 'escalated'::text, 'resolved'::text, 'dismissed'::text]))),
     CONSTRAINT retrying_has_a_time CHECK (((status = 'retrying'::text) = (next_retry_at IS NOT NULL)))
@@ -730,12 +752,9 @@ CREATE TABLE embedding_assets.models (
     fingerprint text NOT NULL,
     wire_format text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    extra jsonb DEFAULT '{}'::jsonb NOT NULL,
-    usd_per_million_tokens double precision,
     CONSTRAINT models_dimensions_check CHECK (((dimensions >= 1) AND (dimensions <= 16000))),
     CONSTRAINT models_distance_check CHECK ((distance = ANY (ARRAY['cosine'::text, 'ip'::text, 'l2'::text]))),
     CONSTRAINT models_storage_check CHECK ((storage = ANY (ARRAY['vector'::text, 'halfvec'::text]))),
-    CONSTRAINT models_usd_per_million_tokens_check CHECK ((usd_per_million_tokens >= (0)::double precision)),
     CONSTRAINT models_wire_format_check CHECK ((wire_format = ANY (ARRAY['base64'::text, 'float'::text])))
 );
 
@@ -871,6 +890,7 @@ CREATE TABLE embedding_assets.work_items (
     claimed_generation bigint,
     claimed_at timestamp with time zone,
     lost_claims smallint DEFAULT 0 NOT NULL,
+    line integer GENERATED ALWAYS AS (embedding_assets.line_of(collection_id, (embedding_assets.shard_of(document_key))::integer, lane)) STORED NOT NULL,
     CONSTRAINT a_lease_is_whole CHECK ((num_nonnulls(lease_owner, fence, claimed_generation, claimed_at) = ANY (ARRAY[0, 4]))),
     CONSTRAINT no_claim_of_the_future CHECK ((claimed_generation <= generation)),
     CONSTRAINT work_items_lost_claims_check CHECK ((lost_claims >= 0))
@@ -950,7 +970,7 @@ ALTER TABLE ONLY embedding_assets.vector_garbage
     ADD CONSTRAINT vector_garbage_pkey PRIMARY KEY (collection_id, model_id, input_hash);
 
 ALTER TABLE ONLY embedding_assets.work_arrivals
-    ADD CONSTRAINT work_arrivals_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT work_arrivals_pkey PRIMARY KEY (collection_id, id);
 
 ALTER TABLE ONLY embedding_assets.work_items
     ADD CONSTRAINT work_items_pkey PRIMARY KEY (collection_id, document_key);
@@ -962,6 +982,8 @@ CREATE INDEX documents_metadata ON embedding_assets.documents USING gin (metadat
 CREATE INDEX documents_shard ON embedding_assets.documents USING btree (collection_id, shard, document_key);
 
 CREATE INDEX failed_attempts_document ON embedding_assets.failed_attempts USING btree (collection_id, document_key, id);
+
+CREATE INDEX failed_attempts_recent ON embedding_assets.failed_attempts USING btree (collection_id, failed_at);
 
 CREATE INDEX failed_documents_due ON embedding_assets.failed_documents USING btree (next_retry_at) WHERE (status = 'retrying'::text);
 
@@ -975,9 +997,9 @@ CREATE INDEX obligations_to_count ON embedding_assets.obligations USING btree (d
 
 CREATE INDEX vector_garbage_since ON embedding_assets.vector_garbage USING btree (since);
 
-CREATE INDEX work_arrivals_collection ON embedding_assets.work_arrivals USING btree (collection_id, id);
+CREATE INDEX work_items_lost ON embedding_assets.work_items USING btree (line, available_at) WHERE (lost_claims > 0);
 
-CREATE INDEX work_items_ready ON embedding_assets.work_items USING btree (collection_id, shard, lane, available_at);
+CREATE INDEX work_items_ready ON embedding_assets.work_items USING btree (line, available_at);
 
 ALTER TABLE ONLY embedding_assets.chunks
     ADD CONSTRAINT chunks_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;

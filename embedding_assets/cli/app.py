@@ -11,9 +11,23 @@ from importlib.metadata import version
 
 import typer
 
-from embedding_assets.cli import chunk, collections, demo, doctor, inspecting, processing, searching, serving, upkeep
+from embedding_assets.cli import (
+    chunk,
+    collections,
+    demo,
+    doctor,
+    failures,
+    inspecting,
+    models,
+    processing,
+    reembedding,
+    searching,
+    serving,
+    upkeep,
+)
 from embedding_assets.cli.rendering import err, visible_lines
 from embedding_assets.domain.failures import EmbeddingAssetsError
+from embedding_assets.domain.redaction import redacted
 
 INTERRUPTED = 130
 
@@ -39,12 +53,15 @@ for command in (
     doctor.doctor,
     processing.sync,
     processing.run,
+    reembedding.reembed,
     upkeep.maintain,
     processing.migrate,
     chunk.chunk,
 ):
     app.command()(command)
 app.add_typer(collections.app, name="collections")
+app.add_typer(failures.app, name="failures")
+app.add_typer(models.app, name="models")
 
 
 def _print_version(asked: bool) -> None:
@@ -91,4 +108,4 @@ def _say(error: Exception) -> None:
     if not isinstance(error, EmbeddingAssetsError | ValueError):
         first = text.strip().partition("\n")[0]
         text = f"unexpected {type(error).__name__}: {first} (embedding-assets --debug … shows where)"
-    err().print(f"error: {visible_lines(text, indent=len('error: '))}", style="bold red")
+    err().print(f"error: {visible_lines(redacted(text), indent=len('error: '))}", style="bold red")

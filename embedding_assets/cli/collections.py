@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from embedding_assets.collections_file import CollectionsFile
+    from embedding_assets.domain.models import EmbeddingModel
+    from embedding_assets.pipeline.switching import AppliedStep
     from embedding_assets.settings import Settings
     from embedding_assets.store.collections import AppliedCollection
 
@@ -30,15 +32,47 @@ class UnknownCollection(EmbeddingAssetsError):
 @app.command()
 @examples("embedding-assets collections apply")
 def apply() -> None:
-    """Write the collections of the file to the database. Nothing is embedded or deleted by it."""
+    """Write the collections of the file to the database.
+
+    Nothing is embedded by it. Putting back a model cancels the build of another one, and drops what that one holds.
+    """
     from embedding_assets.runtime import (  # noqa: PLC0415 - heavy imports wait for their command
         apply_collections,
         collections_file,
     )
 
     settings = current_settings()
-    names = run_async(lambda: apply_collections(settings, collections_file(settings)))
-    out().print(f"applied {counted(len(names), 'collection')}: {', '.join(names)}")
+    steps = run_async(lambda: apply_collections(settings, collections_file(settings)))
+    names = ", ".join(step.applied.name for step in steps)
+    out().print(f"applied {counted(len(steps), 'collection')}: {names}")
+    for step in steps:
+        for line in _said(step):
+            out().print(line)
+
+
+def _said(step: "AppliedStep") -> list[str]:
+    """What a person should know of a collection that was applied, and the next command."""
+    name, active = step.applied.name, step.applied.model
+    lines: list[str] = []
+    if step.dropped:
+        dropped = step.dropped.model
+        lines.append(f"{name}: the build of model {_named(dropped)} was cancelled, and what it held is dropped")
+    if step.applied.building:
+        built = step.applied.building.model
+        lines.append(
+            f"{name}: model {_named(built)} is to be built; search and runs go on under {_named(active)} until it holds "
+            f"everything. What that costs: embedding-assets reembed {name}"
+        )
+    elif step.recut:
+        lines.append(
+            f"{name}: what is published was cut another way and stays searchable. What cutting it anew costs: "
+            f"embedding-assets reembed {name}"
+        )
+    return lines
+
+
+def _named(model: "EmbeddingModel") -> str:
+    return f"{model.name} ({model.dimensions} dimensions)"
 
 
 @app.command(name="list")
@@ -96,13 +130,16 @@ def _state(name: str, file: "CollectionsFile", applied: "dict[str, AppliedCollec
         return "not applied: embedding-assets collections apply"
     if entry is None:
         return "only in the database"
+    newest = found.building or found.active
+    # The limit of a model that is being built is not in use yet.
+    limit = entry.limit if found.building else found.limit_name
     in_file = (entry.chunking_strategy().fingerprint, entry.embedding_model().fingerprint)
-    more = (entry.owner, entry.source, entry.limit, entry.paused)
-    if (in_file, more) != (
-        (found.chunker_fingerprint, found.model_fingerprint),
-        (found.owner, found.source, found.limit_name, found.paused),
+    if in_file != (found.chunker_fingerprint, newest.fingerprint) or (
+        (entry.owner, entry.source, entry.limit, entry.paused) != (found.owner, found.source, limit, found.paused)
     ):
         return "differs from the database: embedding-assets collections apply"
+    if found.building:
+        return f"another model is being built: embedding-assets reembed {name}"
     return "paused" if found.paused else "applied"
 
 
@@ -119,8 +156,12 @@ def _facts(found: "AppliedCollection | None") -> "Mapping[str, object] | None":
         "tracked_since",
         "last_poll_at",
     )
-    model = {"name": found.model.name, "dimensions": found.model.dimensions, "distance": found.model.distance.value}
     return {name: getattr(found, name) for name in names} | {
-        "model": model,
-        "model_fingerprint": found.model_fingerprint,
+        "model": _model_facts(found.model),
+        "model_fingerprint": found.active.fingerprint,
+        "building": _model_facts(found.building.model) if found.building else None,
     }
+
+
+def _model_facts(model: "EmbeddingModel") -> "Mapping[str, object]":
+    return {"name": model.name, "dimensions": model.dimensions, "distance": model.distance.value}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 async def poll(settings: "Settings", name: str) -> "SyncOutcome":
     """Poll the source; what it found."""
+    from embedding_assets.pipeline.reprocessing import requeue_due  # noqa: PLC0415 - as above
     from embedding_assets.pipeline.sync import sync_source  # noqa: PLC0415 - heavy imports wait for their command
-    from embedding_assets.pipeline.tracking import requeue_due  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
 
     async with open_workbench(settings, name, run_id=run_name()) as bench:

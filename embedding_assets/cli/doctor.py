@@ -18,6 +18,8 @@ from embedding_assets.cli.findings import (
     Finding,
     Verdict,
     failure,
+    judge_build,
+    judge_circuit,
     judge_connections,
     judge_heartbeats,
     judge_limit,
@@ -140,22 +142,27 @@ def _file(settings: "Settings") -> "tuple[dict[str, CollectionEntry], Finding]":
 
 async def _collection(settings: "Settings", name: str, asked: set[str]) -> AsyncGenerator[Finding, None]:
     """Everything of one collection; `asked` has the models (by fingerprint) that answered already."""
-    from embedding_assets.runtime import collections_file, open_workbench  # noqa: PLC0415 - as above
-    from embedding_assets.store import work_queue  # noqa: PLC0415 - as above
+    from embedding_assets.domain.circuits import in_the_way  # noqa: PLC0415 - as above
+    from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
+    from embedding_assets.store import circuits, work_queue  # noqa: PLC0415 - as above
 
     findings: list[Finding] = []
     with _told(findings, f"{name}: settings"):
         async with open_workbench(settings, name, run_id=run_name()) as bench:
             yield ok(f"{name}: settings", "file and database agree")
             yield await _source(bench)
-            entry = collections_file(settings).collections[name]
-            local = entry.model.name.startswith(_LOCAL)
-            if bench.target.model.fingerprint not in asked:
-                asked.add(bench.target.model.fingerprint)
-                for finding in await _model(bench, entry, local=local):
-                    yield finding
-            yield judge_limit(f"{name}: limit", limit=entry.limit, local=local)
+            for asked_model in (bench, bench.building):
+                if asked_model and asked_model.target.model.fingerprint not in asked:
+                    asked.add(asked_model.target.model.fingerprint)
+                    for finding in await _model(asked_model):
+                        yield finding
+            if bench.building:
+                yield judge_build(f"{name}: model", bench.building.target.model.name, name)
+            limit = bench.target.limit.name if bench.target.limit else None
+            yield judge_limit(f"{name}: limit", limit=limit, local=bench.target.model.name.startswith(_LOCAL))
             async with bench.db.transaction() as tx:
+                circuit = in_the_way(await circuits.open_circuits(tx, bench.target.circuits.all))
+                yield judge_circuit(f"{name}: circuit", circuit, name)
                 yield judge_queue(await work_queue.queue_depth(tx), name, settings.freshness_seconds)
     for finding in findings:
         yield finding
@@ -174,18 +181,20 @@ async def _source(bench: "Workbench") -> Finding:
     return findings[0]
 
 
-async def _model(bench: "Workbench", entry: "CollectionEntry", *, local: bool) -> list[Finding]:
+async def _model(bench: "Workbench") -> list[Finding]:
+    from embedding_assets.domain.prices import PriceOrigin  # noqa: PLC0415 - as above
     from embedding_assets.domain.work import Lane  # noqa: PLC0415 - as above
     from embedding_assets.pipeline.requesting import Requester  # noqa: PLC0415 - as above
 
-    name = bench.target.model.name
+    name, embedder = bench.target.model.name, bench.embedder
     findings: list[Finding] = []
     with _told(findings, f"model {name}", "check the model's name, its address and its key"):
         reply = await Requester(bench).ask(_SENTENCE, Lane.LIVE)
         for rejected in reply.rejected:
             findings.append(failure(f"model {name}", rejected.detail, "correct `dimensions` of the model in the file"))
             return findings
-        price = entry.model.usd_per_million_tokens
+        price = embedder.usd_per_million_tokens if embedder.price_origin is PriceOrigin.FILE else None
+        local = name.startswith(_LOCAL)
         return [
             ok(f"model {name}", f"answered with {reply.vectors.shape[1]} dimensions"),
             judge_price(f"price {name}", model=name, local=local, configured=price, cost_usd=reply.cost_usd),

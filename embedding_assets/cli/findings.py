@@ -11,6 +11,7 @@ from embedding_assets.domain.explanation import duration
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from embedding_assets.domain.circuits import OpenCircuit
     from embedding_assets.store.inspection import ServerFacts
     from embedding_assets.store.work_queue import QueueDepth
 
@@ -113,6 +114,14 @@ def judge_queue(depths: "Sequence[QueueDepth]", collection: str, freshness_secon
     return ok(name, f"{counted(waiting, 'document')} in it, none of them late" if waiting else "empty")
 
 
+def judge_circuit(check: str, circuit: "OpenCircuit | None", collection: str) -> Finding:
+    """Whether documents wait because of what some worker met."""
+    if circuit is None:
+        return ok(check, "none is open")
+    advice = f"it ends by itself when a probe passes; to probe now: embedding-assets run {collection}"
+    return warning(check, circuit.sentence, advice)
+
+
 def judge_heartbeats(beats: "Mapping[str, datetime] | None", now: datetime) -> Finding:
     """Whether Dagster's daemon is alive; a person may do without it, so nothing here is a failure."""
     advice = "nothing is polled or processed by itself: embedding-assets up"
@@ -135,6 +144,12 @@ def judge_price(check: str, *, model: str, local: bool, configured: float | None
     return warning(
         check, f"unknown for {model}: budgets cannot hold", "set usd_per_million_tokens of the model in the file"
     )
+
+
+def judge_build(check: str, building: str, collection: str) -> Finding:
+    """A change of the model that waits for somebody."""
+    found = f"{building} is being built, and search answers from the one before it until it holds everything"
+    return warning(check, found, f"to go on with it: embedding-assets reembed {collection}")
 
 
 def judge_limit(check: str, *, limit: str | None, local: bool) -> Finding:

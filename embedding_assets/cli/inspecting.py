@@ -7,6 +7,7 @@ import typer
 
 from embedding_assets.cli import sharing, standing
 from embedding_assets.cli.examples import examples
+from embedding_assets.cli.failed_documents import attempt_line
 from embedding_assets.cli.rendering import counted, out, print_json, table, visible
 from embedding_assets.cli.session import current_settings, run_async
 from embedding_assets.cli.standing import Standing
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from embedding_assets.domain.explanation import DocumentState, Explanation
     from embedding_assets.settings import Settings
+    from embedding_assets.store.database import Tx
     from embedding_assets.store.inspection import Attempt
 
     Told = tuple[str, DocumentState, Explanation, Sequence[Attempt]]
@@ -89,12 +91,23 @@ async def _tell(settings: "Settings", collection: str | None, key: str) -> "tupl
             state = await inspection.document_state(tx, name, key)
             if state is None:
                 raise UnknownDocument(f"there is no collection {name!r}: embedding-assets status lists them")
-            explanation = explain(state, collection=name, now=now)
+            explanation = explain(state, collection=name, now=now, stopped=await _stopped(tx, name))
             if explanation.place is Place.UNKNOWN:
                 similar += await inspection.similar_keys(tx, name, key)
             else:
                 told.append((name, state, explanation, await inspection.attempts(tx, name, key)))
     return told, similar
+
+
+async def _stopped(tx: "Tx", collection: str) -> str:
+    """The circuit for which nobody claims from the collection, if one is open."""
+    from embedding_assets.domain.circuits import Scopes, in_the_way  # noqa: PLC0415 - as above
+    from embedding_assets.store import circuits, collections  # noqa: PLC0415 - as above
+
+    applied = await collections.find(tx, collection)
+    scopes = Scopes(collection, applied.model.name).all if applied else ()
+    circuit = in_the_way(await circuits.open_circuits(tx, scopes))
+    return circuit.sentence if circuit else ""
 
 
 def _print_told(told: "Told", key: str) -> None:
@@ -109,9 +122,7 @@ def _print_told(told: "Told", key: str) -> None:
     if attempts:
         console.print(f"  {counted(len(attempts), 'failed attempt')}:")
     for attempt in attempts:
-        when = attempt.failed_at.strftime("%Y-%m-%d %H:%M:%S")
-        place = f"episode {attempt.episode}, attempt {attempt.attempt}"
-        console.print(f"    {when}  {place}, {attempt.stage}, {attempt.error_type}: {visible(attempt.message)}")
+        console.print(f"    {attempt_line(attempt)}")
 
 
 def _told_facts(told: "Told", key: str) -> dict[str, object]:

@@ -109,8 +109,8 @@ async def sync_collection(settings: "Settings", collection: str, confirm_deletio
 async def _process(
     settings: "Settings", collection: str, shards: "Sequence[int]", options: "StageOptions", shown: Progress
 ) -> "StagesOutcome":
+    from embedding_assets.pipeline.reprocessing import requeue_due  # noqa: PLC0415 - as above
     from embedding_assets.pipeline.run_stages import ALL_STAGES, run_stages  # noqa: PLC0415 - as above
-    from embedding_assets.pipeline.tracking import requeue_due  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
     from embedding_assets.store import work_queue  # noqa: PLC0415 - as above
 
@@ -140,7 +140,9 @@ def sync_line(outcome: "SyncOutcome") -> str:
         f"{difference.listed:,} listed, {difference.new:,} new, {difference.changed:,} changed, "
         f"{difference.missing:,} missing, {outcome.enqueued:,} enqueued"
     )
-    return line + (f"; {counted(outcome.unnameable, 'name')} left out: not UTF-8" if outcome.unnameable else "")
+    return line + (
+        f"; {counted(outcome.unnameable, 'name')} left out: not UTF-8, or too long" if outcome.unnameable else ""
+    )
 
 
 def sync_facts(outcome: "SyncOutcome") -> dict[str, int | bool]:

@@ -64,8 +64,8 @@ async def find(
         return [await search_text(bench, query, k=k, filter=metadata) for query in queries]
 
 
-def only_collection(settings: "Settings") -> str:
-    """The one collection of the file.
+def only_collection(settings: "Settings", how: str = " with -c") -> str:
+    """The one collection of the file; `how` another one would be named.
 
     Raises:
         WhichCollection: there is not exactly one.
@@ -74,7 +74,7 @@ def only_collection(settings: "Settings") -> str:
 
     names = list(collections_file(settings).collections)
     if len(names) != 1:
-        raise WhichCollection(f"name a collection with -c: there are {', '.join(names) or 'none'}")
+        raise WhichCollection(f"name a collection{how}: there are {', '.join(names) or 'none'}")
     return names[0]
 
 

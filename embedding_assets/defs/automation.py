@@ -4,6 +4,7 @@ import dagster as dg
 
 from embedding_assets.defs import names
 from embedding_assets.defs.resources import Workbenches
+from embedding_assets.defs.telling import escalation_tick, failed_runs_tick
 from embedding_assets.defs.ticks import EmbedTick, Tick, embed_tick, retry_tick, source_tick
 
 _SENSOR_SECONDS = 60
@@ -34,7 +35,7 @@ def build_schedules(collection: str, run_groups: int) -> list[dg.ScheduleDefinit
 
 
 def build_sensors(collection: str) -> list[dg.SensorDefinition]:
-    """Source changes and due retries."""
+    """Source changes and due retries; and who is told of escalations and failed runs."""
 
     @dg.sensor(
         name=f"{collection}__source_changes",
@@ -56,4 +57,31 @@ def build_sensors(collection: str) -> list[dg.SensorDefinition]:
     def due_retries(context: dg.SensorEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> Tick:
         return retry_tick(context.instance, workbenches, collection)
 
-    return [source_changes, due_retries]
+    return [source_changes, due_retries, *_notifying_sensors(collection)]
+
+
+def _notifying_sensors(collection: str) -> list[dg.SensorDefinition]:
+    """They start nothing. Apart from each other: one that cannot tell must not have the other tell twice."""
+
+    @dg.sensor(
+        name=f"{collection}__escalations",
+        minimum_interval_seconds=_SENSOR_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of escalated documents that nobody was told of.",
+    )
+    def escalations(context: dg.SensorEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> dg.SkipReason:
+        del context
+        return escalation_tick(workbenches, collection)
+
+    @dg.sensor(
+        name=f"{collection}__failed_runs",
+        minimum_interval_seconds=_SENSOR_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of failed runs of this collection's jobs.",
+    )
+    def failed_runs(
+        context: dg.SensorEvaluationContext, workbenches: dg.ResourceParam[Workbenches]
+    ) -> dg.SensorResult | dg.SkipReason:
+        return failed_runs_tick(context.instance, workbenches, collection, context.cursor)
+
+    return [escalations, failed_runs]

@@ -97,8 +97,7 @@ def refusal_check_spec(collection: str) -> dg.AssetCheckSpec:
 
 def refusal_check(collection: str, outcome: StagesOutcome) -> dg.AssetCheckResult:
     """What this run refused to store, by error type."""
-    work = outcome.drained or outcome.repaired
-    errors = work.requests.errors if work else {}
+    errors = outcome.requests.errors if outcome.requests else {}
     refused = {error.value: errors[error.value] for error in _REFUSED if errors.get(error.value)}
     return dg.AssetCheckResult(
         passed=not refused,
@@ -117,6 +116,13 @@ def refusal_check_key(collection: str) -> dg.AssetCheckKey:
 def stored_check_keys(collection: str) -> list[dg.AssetCheckKey]:
     """The keys of the checks of what is stored."""
     return [dg.AssetCheckKey(asset_key(collection, check.stage), check.name) for check in STORED_CHECKS]
+
+
+def vector_check_keys(collection: str) -> list[dg.AssetCheckKey]:
+    """The keys of the checks that find what a repair makes good."""
+    return [
+        key for key in stored_check_keys(collection) if key.asset_key == asset_key(collection, DocumentStage.EMBEDDINGS)
+    ]
 
 
 def build_stored_checks(collection: str) -> dg.AssetChecksDefinition:

@@ -12,9 +12,9 @@ from embedding_assets.defs import names
 from embedding_assets.defs.checks import refusal_check_key, stored_check_keys
 from embedding_assets.defs.interruption import run_interruptibly
 from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.pipeline.reprocessing import requeue_due
 from embedding_assets.pipeline.run_stages import DocumentStage
 from embedding_assets.pipeline.sync import SyncOutcome, sync_source
-from embedding_assets.pipeline.tracking import requeue_due
 
 
 class SyncSourcesConfig(dg.Config):

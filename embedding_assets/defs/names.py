@@ -44,9 +44,25 @@ def maintain_job(collection: str) -> str:
     return f"{collection}__maintain_index"
 
 
+def reembed_job(collection: str) -> str:
+    """The job that brings up to date what is stale."""
+    return f"{collection}__reembed_stale_documents"
+
+
+def reembed_step(collection: str) -> str:
+    """The one step of that job; run config names it."""
+    return f"{collection}__reembed"
+
+
 def check_job(collection: str) -> str:
     """The job that looks at what is stored."""
     return f"{collection}__check_stored_data"
+
+
+def watched_jobs(collection: str) -> list[str]:
+    """The jobs whose failed runs somebody is told of."""
+    makers = (embed_documents_job, sync_sources_job, reprocess_job, maintain_job, check_job)
+    return [name_of(collection) for name_of in makers]
 
 
 def run_group(collection: str, shards: Sequence[int], groups: int) -> str:

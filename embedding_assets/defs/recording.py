@@ -12,6 +12,7 @@ from typing_extensions import assert_never
 from embedding_assets.defs.names import asset_key
 from embedding_assets.domain.documents import shard_name
 from embedding_assets.domain.work import Tally
+from embedding_assets.pipeline.model_build import BuildOutcome
 from embedding_assets.pipeline.run_stages import DocumentStage, StagesOutcome
 
 Numbers = dict[str, dg.MetadataValue]
@@ -44,9 +45,11 @@ def run_numbers(outcome: StagesOutcome) -> Numbers:
     if outcome.repaired:
         numbers["run_repaired"] = outcome.repaired.repaired
         errors = outcome.repaired.refused
-    work = outcome.drained or outcome.repaired
-    if work:
-        requests = work.requests
+    if outcome.built:
+        numbers |= {"run_built": outcome.built.documents, "run_not_built": outcome.built.lacking}
+        errors = {**errors, **outcome.built.refusals.errors}
+    requests = outcome.requests
+    if requests:
         numbers |= {"run_requests": requests.requests, "run_tokens": requests.tokens, "run_cost_usd": requests.cost_usd}
         numbers["run_throttled_seconds"] = requests.throttled_seconds
         numbers["run_throttled"] = int(bool(outcome.drained and outcome.drained.stopped_by))
@@ -59,7 +62,7 @@ def summary(outcome: StagesOutcome) -> str:
     """One sentence for the log."""
     worked = "1 shard" if len(outcome.shards) == 1 else f"{len(outcome.shards)} shards"
     if outcome.repaired:
-        return f"{outcome.repaired.repaired} inputs of {worked} were embedded anew"
+        return f"{outcome.repaired.repaired} inputs of {worked} were embedded anew{_of_build(outcome.built)}"
     if not outcome.drained:
         return f"{outcome.queued} documents of {worked} were put in the queue; a run with embeddings publishes them"
     if not outcome.shards:
@@ -76,6 +79,13 @@ def summary(outcome: StagesOutcome) -> str:
         f"{worked}: {whole.published} documents published, {whole.unchanged} unchanged, {whole.deleted} deleted, "
         f"{whole.failed} failed{stopped}"
     )
+
+
+def _of_build(built: BuildOutcome | None) -> str:
+    if built is None:
+        return ""
+    state = "search answers from it" if built.cut_over else f"{built.lacking} are not built yet"
+    return f"; {built.documents} documents were built under the new model, {state}"
 
 
 def _shard_numbers(stage: DocumentStage, tally: Tally) -> Numbers:

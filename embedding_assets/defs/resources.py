@@ -11,6 +11,7 @@ import dagster as dg
 
 from embedding_assets import runtime
 from embedding_assets.domain.failures import ClassifiedError, EmbeddingAssetsError
+from embedding_assets.domain.redaction import redacted
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.settings import Settings, load_settings
 from embedding_assets.store.database import Database
@@ -48,4 +49,4 @@ def clear_failures() -> Generator[None]:
         yield
     except EmbeddingAssetsError as error:
         kind = error.error_type.value if isinstance(error, ClassifiedError) else type(error).__name__
-        raise dg.Failure(str(error), metadata={"error_type": kind}, allow_retries=False) from None
+        raise dg.Failure(redacted(str(error)), metadata={"error_type": kind}, allow_retries=False) from None

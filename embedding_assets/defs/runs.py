@@ -1,4 +1,4 @@
-"""What Dagster knows of runs: which is in progress, when the last of a job was started."""
+"""What Dagster knows of runs and checks: which run is in progress, when the last of a job was started, what a check found."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta, timezone
@@ -54,3 +54,10 @@ def last_started(instance: dg.DagsterInstance, job_name: str) -> datetime | None
     """When the newest run of this job was created, whatever became of it."""
     runs = instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=1)
     return runs[0].create_timestamp if runs else None
+
+
+def is_failing(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> bool:
+    """Whether the check found something when it was last made."""
+    record = instance.get_latest_asset_check_evaluation_record(check)
+    # By name, because Dagster does not export the class.
+    return record is not None and record.status.name == "FAILED"

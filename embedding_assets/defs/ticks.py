@@ -11,15 +11,17 @@ from typing import TypeAlias
 import dagster as dg
 
 from embedding_assets.defs import names
+from embedding_assets.defs.checks import vector_check_keys
 from embedding_assets.defs.heartbeat import record_heartbeat
 from embedding_assets.defs.partitions import range_tags
 from embedding_assets.defs.resources import Workbenches, clear_failures
-from embedding_assets.defs.runs import at_work, in_progress, last_started
+from embedding_assets.defs.runs import at_work, in_progress, is_failing, last_started
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.explanation import duration
 from embedding_assets.domain.limits import grouped_shards
 from embedding_assets.pipeline import collection_state
 from embedding_assets.pipeline.collection_state import Readiness
+from embedding_assets.pipeline.promises import count_missed
 
 Tick: TypeAlias = "dg.RunRequest | dg.SkipReason"
 EmbedTick: TypeAlias = "list[dg.RunRequest] | dg.SkipReason"
@@ -40,7 +42,8 @@ def embed_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collectio
         tags = {names.RUN_GROUP_TAG: group}
         if run := at_work(instance, _longest(workbenches), tags=tags, alive=state.runs_alive, lease=lease):
             busy.append(f"run {run[:8]} is in progress")
-        elif state.ready:
+        elif state.ready and not (requests and state.circuit):
+            # A circuit that is due is probed by one run; the others would find its probe taken.
             requests.append(_drain(collection, shards, tags))
     return requests or _idle(instance, workbenches, collection, busy)
 
@@ -48,6 +51,8 @@ def embed_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collectio
 def _held_up(workbenches: Workbenches, state: Readiness) -> str:
     """Why a run would end without having sent anything; empty when it would not."""
     wait = state.held_up_by
+    if state.ready and state.circuit is not None and not state.circuit.due:
+        return f"documents wait: {state.circuit.sentence}"
     if not state.ready or wait is None or wait.seconds <= workbenches.settings.throttle_patience_seconds:
         return ""
     return f"documents wait, but {wait.reason}, for {duration(wait.seconds)} more"
@@ -97,6 +102,26 @@ def retry_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collectio
     return dg.RunRequest() if state.due_retries else dg.SkipReason("no failed document is due")
 
 
+def reembed_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collection: str, longest: timedelta) -> Tick:
+    """Look into what is stale: the run finds out what it costs, and begins only where that needs no approval."""
+    if busy := in_progress(instance, longest, job_name=names.reembed_job(collection)):
+        return dg.SkipReason(f"run {busy[:8]} is at it")
+    state = _readiness(workbenches, collection)
+    if isinstance(state, dg.SkipReason):
+        return state
+    with clear_failures():
+        stale = asyncio.run(_stale(workbenches, collection))
+    if not stale and not any(is_failing(instance, key) for key in vector_check_keys(collection)):
+        return dg.SkipReason("nothing is stale")
+    config = {"ops": {names.reembed_step(collection): {"config": {"in_full": False}}}}
+    return dg.RunRequest(run_config=config)
+
+
+async def _stale(workbenches: Workbenches, collection: str) -> bool:
+    async with workbenches.database() as db:
+        return await collection_state.anything_stale(db, collection)
+
+
 def _readiness(
     workbenches: Workbenches, collection: str, shards: Sequence[int] = range(SHARDS)
 ) -> Readiness | dg.SkipReason:
@@ -112,6 +137,8 @@ def _readiness(
 
 async def _ask(workbenches: Workbenches, collection: str, shards: Sequence[int]) -> Readiness | None:
     async with workbenches.database() as db:
+        # Here, because ticks come even when no run succeeds: where nothing was missed, one look into an index.
+        await count_missed(db)
         return await collection_state.readiness(db, collection, shards)
 
 

@@ -54,10 +54,14 @@ class Place(str, Enum):
     LOST = "lost"
     RETRYING = "retrying"
     ESCALATED = "escalated"
+    DISMISSED = "dismissed"
     PUBLISHED = "published"
     STALE = "stale"
     DELETED = "deleted"
     UNTOUCHED = "untouched"
+
+
+_QUEUED = frozenset({Place.ARRIVED, Place.WAITING, Place.LOST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,8 @@ def place_of(state: DocumentState) -> Place:
         return Place.WAITING
     if state.arrived:
         return Place.ARRIVED
-    if state.status in ("retrying", "escalated"):
-        return Place.RETRYING if state.status == "retrying" else Place.ESCALATED
+    if state.status in ("retrying", "escalated", "dismissed"):
+        return Place(state.status)
     if state.published_at is not None:
         return Place.STALE if state.stale else Place.PUBLISHED
     if state.deleted_at is not None:
@@ -87,10 +91,17 @@ def place_of(state: DocumentState) -> Place:
     return Place.UNTOUCHED if state.listed else Place.UNKNOWN
 
 
-def explain(state: DocumentState, *, collection: str, now: datetime) -> Explanation:
-    """Say it in sentences; `now` is the server's clock."""
+def explain(state: DocumentState, *, collection: str, now: datetime, stopped: str = "") -> Explanation:
+    """Say it in sentences; `now` is the server's clock, `stopped` why nobody claims from this collection."""
     place = place_of(state)
-    return Explanation(place, _where(place, state, now), _why(place, state, now), _next(place, state, collection, now))
+    why, what_next = _why(place, state, now), _next(place, state, collection, now)
+    if stopped and place in _QUEUED:
+        why = f"{why}; but {stopped}"
+        what_next = (
+            "a run takes it when a probe has passed; "
+            f"to probe now: embedding-assets run {collection} --shards {shard_name(state.shard)}"
+        )
+    return Explanation(place, _where(place, state, now), why, what_next)
 
 
 def duration(seconds: float) -> str:
@@ -119,8 +130,9 @@ def _where(place: Place, state: DocumentState, now: datetime) -> str:
             return f"in the queue of shard {shard_name(state.shard)}: {state.lease_owner} took it and did not end it"
         case Place.RETRYING:
             return f"failed {_times(state.attempts)}, waiting for its next try{_visible(state)}"
-        case Place.ESCALATED:
-            return f"failed {_times(state.attempts)} and given up{_visible(state)}"
+        case Place.ESCALATED | Place.DISMISSED:
+            end = "given up" if place is Place.ESCALATED else "dismissed by a person"
+            return f"failed {_times(state.attempts)} and {end}{_visible(state)}"
         case Place.PUBLISHED | Place.STALE:
             return (
                 f"published and searchable since {_time(state.published_at)}: "
@@ -143,7 +155,7 @@ def _why(place: Place, state: DocumentState, now: datetime) -> str:
             return (
                 f"the worker was killed or hung; workers lost with this document before that: {state.lost_claims or 0}"
             )
-        case Place.RETRYING | Place.ESCALATED:
+        case Place.RETRYING | Place.ESCALATED | Place.DISMISSED:
             return f"{state.error_type}: {state.reason}"
         case Place.PUBLISHED:
             return "it is what the source held when it last changed"
@@ -152,7 +164,7 @@ def _why(place: Place, state: DocumentState, now: datetime) -> str:
         case Place.DELETED:
             return "fetching it said definitely that the source no longer has it"
         case Place.UNTOUCHED:
-            return "its failure was dismissed by a person, or the queue was emptied by hand"
+            return "the queue was emptied by hand"
     assert_never(place)
 
 
@@ -167,10 +179,10 @@ def _next(place: Place, state: DocumentState, collection: str, now: datetime) ->
             return "it is published, released or failed before then; if its worker dies, another takes it over"
         case Place.RETRYING:
             return f"it is tried again {_when(state.next_retry_at, now)}"
-        case Place.ESCALATED:
+        case Place.ESCALATED | Place.DISMISSED:
             return (
                 "nothing by itself: correct the document at its source and the next poll starts afresh, "
-                f"or try the same content again: embedding-assets run {collection} --shards {shard} --force"
+                f"or try the same content again: embedding-assets failures retry -c {collection} --key KEY"
             )
         case Place.PUBLISHED:
             return "nothing to do: it is read again when the source says it changed"

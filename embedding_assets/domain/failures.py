@@ -8,7 +8,10 @@
 | unknown_model | systemic | the provider does not serve this model |
 | budget_reached | systemic | the provider's account is out of quota |
 | connection_failed | systemic | the provider cannot be reached, after short retries |
-| database_unavailable | systemic | PostgreSQL went away |
+| database_unavailable | systemic | PostgreSQL went away, or has no room left |
+| database_refused | systemic | PostgreSQL refused the role: its password, or a right it lacks |
+| model_replaced | systemic | the collection got another model while the run went on |
+| database_busy | transient | a deadlock, a lock or a statement took too long, every time it was tried |
 | provider_unavailable | transient | the provider answered 5xx |
 | provider_timeout | transient | the provider did not answer in time |
 | malformed_reply | transient | the reply was not an embeddings reply |
@@ -19,17 +22,20 @@
 | input_rejected | poison | the provider rejected this input |
 | context_too_long | poison | the input is longer than the model takes |
 | dimension_mismatch | poison | a vector of another length than the model's |
-| non_finite | poison | a vector with NaN or infinity |
-| zero_vector | poison | a vector of norm zero; a cosine index would silently leave it out |
+| non_finite | poison | a vector with NaN or infinity, or with a value that the storage type holds as infinity |
+| zero_vector | poison | a vector of norm zero, as stored; a cosine index would silently leave it out |
 | undecodable | poison | the document is not text in its encoding |
 | too_large | poison | the document is larger than the collection allows |
 | invalid_data | poison | PostgreSQL refused the document's data |
 | worker_lost | poison | the document's workers died or hung, repeatedly |
 
-Missing at the source is a deletion, not an error: see `DocumentMissing`.
+Missing at the source is a deletion, not an error: see `DocumentMissing`. What is systemic, and what a harmless input met too,
+is nobody's document: it stops all workers by a circuit (`domain/circuits`), but for the database's failures.
 """
 
 from enum import Enum
+
+from typing_extensions import assert_never
 
 
 class FailureClass(str, Enum):
@@ -51,6 +57,9 @@ class ErrorType(str, Enum):
     BUDGET_REACHED = "budget_reached"
     CONNECTION_FAILED = "connection_failed"
     DATABASE_UNAVAILABLE = "database_unavailable"
+    DATABASE_REFUSED = "database_refused"
+    MODEL_REPLACED = "model_replaced"
+    DATABASE_BUSY = "database_busy"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     PROVIDER_TIMEOUT = "provider_timeout"
     MALFORMED_REPLY = "malformed_reply"
@@ -69,40 +78,57 @@ class ErrorType(str, Enum):
     WORKER_LOST = "worker_lost"
 
 
-_SYSTEMIC = frozenset(
-    {
-        ErrorType.ROOT_UNAVAILABLE,
-        ErrorType.CREDENTIALS_REJECTED,
-        ErrorType.UNKNOWN_MODEL,
-        ErrorType.BUDGET_REACHED,
-        ErrorType.CONNECTION_FAILED,
-        ErrorType.DATABASE_UNAVAILABLE,
-    }
-)
-_POISON = frozenset(
-    {
-        ErrorType.INPUT_REJECTED,
-        ErrorType.CONTEXT_TOO_LONG,
-        ErrorType.DIMENSION_MISMATCH,
-        ErrorType.NON_FINITE,
-        ErrorType.ZERO_VECTOR,
-        ErrorType.UNDECODABLE,
-        ErrorType.TOO_LARGE,
-        ErrorType.INVALID_DATA,
-        ErrorType.WORKER_LOST,
-    }
-)
+class FailureStatus(str, Enum):
+    """Where a failed document is: waiting for its next try, in the queue, with a person, or at an end."""
+
+    RETRYING = "retrying"
+    QUEUED = "queued"
+    ESCALATED = "escalated"
+    DISMISSED = "dismissed"
+    RESOLVED = "resolved"
 
 
 def class_of(error_type: ErrorType) -> FailureClass:
-    """The class of an error type, by the table above."""
-    if error_type is ErrorType.RATE_LIMITED:
-        return FailureClass.THROTTLED
-    if error_type in _SYSTEMIC:
-        return FailureClass.SYSTEMIC
-    if error_type in _POISON:
-        return FailureClass.POISON
-    return FailureClass.TRANSIENT
+    """The class of an error type, by the table above; one that no case names is a type error."""
+    match error_type:
+        case ErrorType.RATE_LIMITED:
+            return FailureClass.THROTTLED
+        case (
+            ErrorType.ROOT_UNAVAILABLE
+            | ErrorType.CREDENTIALS_REJECTED
+            | ErrorType.UNKNOWN_MODEL
+            | ErrorType.BUDGET_REACHED
+            | ErrorType.CONNECTION_FAILED
+            | ErrorType.DATABASE_UNAVAILABLE
+            | ErrorType.DATABASE_REFUSED
+            | ErrorType.MODEL_REPLACED
+        ):
+            return FailureClass.SYSTEMIC
+        case (
+            ErrorType.DATABASE_BUSY
+            | ErrorType.PROVIDER_UNAVAILABLE
+            | ErrorType.PROVIDER_TIMEOUT
+            | ErrorType.MALFORMED_REPLY
+            | ErrorType.COUNT_MISMATCH
+            | ErrorType.ORDER_MISMATCH
+            | ErrorType.SOURCE_UNREADABLE
+            | ErrorType.UNEXPECTED
+        ):
+            return FailureClass.TRANSIENT
+        case (
+            ErrorType.INPUT_REJECTED
+            | ErrorType.CONTEXT_TOO_LONG
+            | ErrorType.DIMENSION_MISMATCH
+            | ErrorType.NON_FINITE
+            | ErrorType.ZERO_VECTOR
+            | ErrorType.UNDECODABLE
+            | ErrorType.TOO_LARGE
+            | ErrorType.INVALID_DATA
+            | ErrorType.WORKER_LOST
+        ):
+            return FailureClass.POISON
+        case _:
+            assert_never(error_type)
 
 
 class EmbeddingAssetsError(Exception):
@@ -137,12 +163,20 @@ class ProviderError(ClassifiedError):
         self.retry_after = retry_after
 
 
+class EverybodysFailure(ProviderError):
+    """What a harmless input meets as well, whatever the class of its type: it fails the run and is charged to no document."""
+
+
 class WireFormatRefused(ProviderError):
     """The provider does not take the encoding it was asked for; the embedder asks for another one from now on."""
 
 
 class StoreError(ClassifiedError):
     """PostgreSQL refused or went away."""
+
+
+class NotificationFailed(EmbeddingAssetsError):
+    """Nobody was told; whatever it was is told again later."""
 
 
 class DocumentMissing(EmbeddingAssetsError):

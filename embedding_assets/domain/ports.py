@@ -1,4 +1,4 @@
-"""The two things the pipeline asks of the outside world: a source of documents and an embedder.
+"""The three things the pipeline asks of the outside world: a source of documents, an embedder, somebody to tell.
 
 Implementations live in providers/; there is no port for the store, which is tested on a real PostgreSQL.
 """
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from embedding_assets.domain.documents import Document, ListedDocument
 from embedding_assets.domain.failures import ErrorType
 from embedding_assets.domain.models import EmbeddingModel
+from embedding_assets.domain.notices import Notice
+from embedding_assets.domain.prices import PriceOrigin
 
 
 class Source(Protocol):
@@ -79,6 +81,11 @@ class Embedder(Protocol):
         """The price of its input once `prepare` has run: configured, or from LiteLLM's packaged list; None: unknown."""
         ...
 
+    @property
+    def price_origin(self) -> PriceOrigin:
+        """Who says so."""
+        ...
+
     async def prepare(self) -> None:
         """Load what the first request needs, so that nothing delays a request once it was reserved."""
         ...
@@ -101,4 +108,16 @@ class Embedder(Protocol):
 
     async def aclose(self) -> None:
         """Close connections to the provider."""
+        ...
+
+
+class Notifier(Protocol):
+    """Somebody who is told what waits for a person. Blocks; called from a thread that is left behind when it hangs."""
+
+    def notify(self, notice: Notice) -> None:
+        """Tell them; returning means that they were told.
+
+        Raises:
+            NotificationFailed: they were not; the same notice comes again.
+        """
         ...

@@ -1,7 +1,8 @@
 """Checking an embeddings reply before anything of it is stored.
 
 A short or reordered reply would silently shift every later vector to another input; pgvector refuses NaN, but leaves
-zero vectors out of a cosine index without a word. So each reply is matched by its indexes and each vector is checked.
+zero vectors out of a cosine index without a word. So each reply is matched by its indexes and each vector is checked, as it
+will be stored: a halfvec holds 65,504 at most and nothing between 0 and 0.00000003.
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_assets.domain.failures import ErrorType, ProviderError
+from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import EmbeddingReply, RejectedInput
+
+_STORED_AS = {"vector": np.float32, "halfvec": np.float16}
 
 
 def check_reply(
-    items: Sequence[tuple[int, NDArray[np.float32]]], *, inputs: int, dimensions: int, tokens: int | None
+    items: Sequence[tuple[int, NDArray[np.float32]]], *, inputs: int, model: EmbeddingModel, tokens: int | None
 ) -> EmbeddingReply:
     """Match (index, vector) items to inputs 0 … inputs-1 and check every vector.
 
@@ -28,10 +32,10 @@ def check_reply(
     if sorted(indexes) != list(range(inputs)):
         message = f"the reply's indexes are not 0 to {inputs - 1}, each once; none of its vectors was stored"
         raise ProviderError(ErrorType.ORDER_MISMATCH, message)
-    vectors = np.zeros((inputs, dimensions), dtype=np.float32)
+    vectors = np.zeros((inputs, model.dimensions), dtype=np.float32)
     rejected: list[RejectedInput] = []
     for index, vector in items:
-        fault = _vector_fault(vector, dimensions)
+        fault = _vector_fault(vector, model)
         if fault is None:
             vectors[index] = vector
         else:
@@ -41,11 +45,14 @@ def check_reply(
     return EmbeddingReply(vectors, tuple(rejected), tokens=tokens, reordered=reordered)
 
 
-def _vector_fault(vector: NDArray[np.float32], dimensions: int) -> tuple[ErrorType, str] | None:
-    if vector.ndim != 1 or vector.shape[0] != dimensions:
-        return ErrorType.DIMENSION_MISMATCH, f"expected {dimensions} dimensions, got {vector.size}"
-    if not np.isfinite(vector).all():
-        return ErrorType.NON_FINITE, f"{int((~np.isfinite(vector)).sum())} of {dimensions} values are NaN or infinite"
-    if not vector.any():
-        return ErrorType.ZERO_VECTOR, "all values are zero"
+def _vector_fault(vector: NDArray[np.float32], model: EmbeddingModel) -> tuple[ErrorType, str] | None:
+    if vector.ndim != 1 or vector.shape[0] != model.dimensions:
+        return ErrorType.DIMENSION_MISMATCH, f"expected {model.dimensions} dimensions, got {vector.size}"
+    with np.errstate(over="ignore", under="ignore"):
+        stored = vector.astype(_STORED_AS[model.storage], copy=False)
+    if not np.isfinite(stored).all():
+        bad = int((~np.isfinite(stored)).sum())
+        return ErrorType.NON_FINITE, f"{bad} of {model.dimensions} values are NaN or infinite as {model.storage}"
+    if not stored.any():
+        return ErrorType.ZERO_VECTOR, f"all values are zero as {model.storage}"
     return None

@@ -32,7 +32,10 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """A work item this worker may settle until its lease ends. `fence` is the right to do so."""
+    """A work item this worker may settle until its lease ends. `fence` is the right to do so; `ready_at` was its place.
+
+    `taken_at` is this process's monotonic clock at the claim, by which attempts are timed.
+    """
 
     document_key: str
     shard: int
@@ -41,6 +44,8 @@ class ClaimedItem:
     generation: int
     first_enqueued_at: datetime
     lost_claims: int = 0
+    ready_at: datetime | None = None
+    taken_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 Not here: how many may be taken (admission), what is done with an item.
 """
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
+from embedding_assets.domain.claim_starts import ClaimStarts
 from embedding_assets.domain.work import ClaimedItem, Lane, PublishedState
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, work_queue
@@ -46,24 +48,20 @@ class Claims:
         self._changed = anyio.Event()
         self._owed_to_backfill = 0.0
         self._turn = 0
+        self._starts = ClaimStarts()
         self.held: dict[str, ClaimedItem] = {}
 
     async def take(self, admitted: Admitted) -> list[Claimed]:
         """Fold arrivals, then claim: live first, backfill its part; what lost two workers comes alone, last."""
-        target = self._bench.target
         await self._fold()
         if self.holds_suspect:
             return []
-        async with self._bench.db.transaction() as tx:
-            items = await self._claim_lanes(tx, admitted)
-            if not items and not self.held:
-                items = await self._claim_suspect(tx)
-            known = await corpus.published_state(
-                tx, target.collection_id, target.model_id, [item.document_key for item in items]
-            )
-        for item in items:
-            self.held[item.document_key] = item
-        return [Claimed(item, known.get(item.document_key)) for item in items]
+        self._starts.look_again(time.monotonic(), idle=not self.held)
+        claimed = await self._bench.db.atomically(lambda tx: self._claimed(tx, admitted))
+        self._starts.claimed([one.item for one in claimed])
+        for one in claimed:
+            self.held[one.item.document_key] = one.item
+        return claimed
 
     @property
     def holds_suspect(self) -> bool:
@@ -88,38 +86,53 @@ class Claims:
 
     async def keep_alive(self) -> None:
         """Lengthen the leases of items and shards for ever; run it beside the stream and cancel it at the end."""
-        pace, target = self._bench.pace, self._bench.target
         while True:
-            await anyio.sleep(pace.lease_seconds / 3)
-            async with self._bench.db.transaction() as tx:
-                await work_queue.extend(
-                    tx,
-                    target.collection_id,
-                    list(self.held.values()),
-                    lease_seconds=pace.lease_seconds,
-                    max_claim_seconds=pace.max_claim_seconds,
-                )
-                # A shard another run took while this one could not say that it lives is not ours to claim from.
-                self.shards = await work_queue.extend_shards(
-                    tx, target.collection_id, owner=self._bench.run_id, lease_seconds=pace.lease_seconds
-                )
+            await anyio.sleep(self._bench.pace.lease_seconds / 3)
+            # A shard another run took while this one could not say that it lives is not ours to claim from.
+            self.shards = await self._bench.db.atomically(self._extended)
 
     async def release_all(self) -> int:
         """Give back whatever is still held, with no attempt spent; how many were still ours."""
         items = list(self.held.values())
         if not items:
             return 0
-        async with self._bench.db.transaction() as tx:
-            released = await work_queue.release(tx, self._bench.target.collection_id, items)
+        collection_id = self._bench.target.collection_id
+        released = await self._bench.db.atomically(lambda tx: work_queue.release(tx, collection_id, items))
         self.settled(items)
         return released
 
     async def _fold(self) -> None:
         """All that has arrived: a live change may stand behind a million arrivals of a load."""
+        collection_id = self._bench.target.collection_id
         folded = _FOLDED_AT_ONCE
         while folded == _FOLDED_AT_ONCE:
-            async with self._bench.db.transaction() as tx:
-                folded = await work_queue.fold(tx, self._bench.target.collection_id, arrivals=_FOLDED_AT_ONCE)
+            folded = await self._bench.db.atomically(
+                lambda tx: work_queue.fold(tx, collection_id, arrivals=_FOLDED_AT_ONCE)
+            )
+
+    async def _extended(self, tx: work_queue.Tx) -> list[int]:
+        pace, target = self._bench.pace, self._bench.target
+        await work_queue.extend(
+            tx,
+            target.collection_id,
+            list(self.held.values()),
+            lease_seconds=pace.lease_seconds,
+            max_claim_seconds=pace.max_claim_seconds,
+        )
+        return await work_queue.extend_shards(
+            tx, target.collection_id, owner=self._bench.run_id, lease_seconds=pace.lease_seconds
+        )
+
+    async def _claimed(self, tx: work_queue.Tx, admitted: Admitted) -> list[Claimed]:
+        target = self._bench.target
+        items = await self._claim_lanes(tx, admitted)
+        if not items and not self.held:
+            items = await self._claim_suspect(tx)
+        known = await corpus.published_state(
+            tx, target.collection_id, target.model_id, [item.document_key for item in items]
+        )
+        now = time.monotonic()
+        return [Claimed(replace(item, taken_at=now), known.get(item.document_key)) for item in items]
 
     async def _claim_lanes(self, tx: work_queue.Tx, admitted: Admitted) -> list[ClaimedItem]:
         """First what backfill is owed, then live, then backfill with the rest."""
@@ -154,6 +167,7 @@ class Claims:
                     # A lease may end while its document waits here for a slow provider: this run is not its own successor.
                     leave=list(self.held),
                     waited_seconds=waited_seconds,
+                    starts=self._starts.of(lane, shards),
                 ),
             )
             claimed += got

@@ -11,12 +11,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from embedding_assets.domain.failures import ProviderError
 from embedding_assets.domain.packing import Packer
 from embedding_assets.domain.work import Fail, Outcome, PreparedDocument, Publish, Release, Stage
-from embedding_assets.pipeline.requesting import Input, InputResult, Requester
+from embedding_assets.pipeline.isolating import InputResult, Isolator
+from embedding_assets.pipeline.requesting import Input, Requester
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors
 
-# A batch that is not full goes after this many seconds without a new document.
-_LINGER_SECONDS = 0.03
 # Prepared documents whose inputs are looked up in one query.
 _LOOKUP_DOCUMENTS = 64
 
@@ -65,7 +64,7 @@ class EmbeddingStage:
 
     def __init__(self, bench: Workbench, requester: Requester) -> None:
         self._bench = bench
-        self._requester = requester
+        self._isolator = Isolator(bench, requester)
         self._waiting = _Waiting()
         self._packer = Packer[Input](bench.target.caps)
 
@@ -89,7 +88,7 @@ class EmbeddingStage:
     ) -> None:
         open_ = True
         while open_:
-            documents, open_ = await _next_documents(prepared)
+            documents, open_ = await _next_documents(prepared, self._bench.pace.batch_linger)
             full, ready = await self._admit(documents)
             if not documents:
                 full = [self._packer.flush()]
@@ -119,8 +118,8 @@ class EmbeddingStage:
         if not hashes:
             return set()
         self._waiting.stored.clear()
-        async with self._bench.db.transaction() as tx:
-            missing = await vectors.missing_inputs(tx, self._bench.target.table, list(hashes))
+        table = self._bench.target.table
+        missing = await self._bench.db.atomically(lambda tx: vectors.missing_inputs(tx, table, list(hashes)))
         return missing - self._waiting.stored
 
     def _queue_inputs(self, pending: _Pending) -> list[list[Input]]:
@@ -145,18 +144,18 @@ class EmbeddingStage:
     ) -> None:
         async with batches:
             async for batch in batches:
-                for result in await self._requester.embed(batch):
+                for result in await self._isolator.embed(batch):
                     for outcome in self._waiting.resolve(result):
                         await outcomes.send(outcome)
 
 
 async def _next_documents(
-    prepared: MemoryObjectReceiveStream[PreparedDocument],
+    prepared: MemoryObjectReceiveStream[PreparedDocument], linger: float
 ) -> tuple[list[PreparedDocument], bool]:
-    """What is there now, at most `_LOOKUP_DOCUMENTS`, waiting a little for the first; and whether more may come."""
+    """What is there now, at most `_LOOKUP_DOCUMENTS`, waiting `linger` for the first; and whether more may come."""
     documents: list[PreparedDocument] = []
     try:
-        with anyio.move_on_after(_LINGER_SECONDS):
+        with anyio.move_on_after(linger):
             documents.append(await prepared.receive())
         while documents and len(documents) < _LOOKUP_DOCUMENTS:
             documents.append(prepared.receive_nowait())

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+import anyio
+
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vector_index, vectors, work_queue
 
 # With more than a fifth of the table still to come, loading first and building once is quicker: an index that is there
 # already holds inserts to a fifth of their rate.
 _BACKLOG_SHARE = 5
+_LOOK_AGAIN_SECONDS = 1.0
 # Below this an exact scan answers in milliseconds, and every insert into an index would cost more than it saves.
 INDEX_AT_LEAST_ROWS = 10_000
 
@@ -38,3 +41,18 @@ async def ensure_index(bench: Workbench, *, at_least_rows: int = INDEX_AT_LEAST_
     async with bench.db.autocommit() as connection:
         built = await vector_index.ensure_index(connection, table, bench.target.index, concurrently=True)
     return IndexOutcome(built, rows)
+
+
+async def ensure_index_before_search(bench: Workbench, *, at_least_rows: int = INDEX_AT_LEAST_ROWS) -> IndexOutcome:
+    """Build the index of a table that is complete and not searched yet; waits where another worker is building it."""
+    while True:
+        async with bench.db.transaction() as tx:
+            facts = await vectors.table_facts(tx, bench.target.table)
+            rows = facts.rows if facts.index_valid else await vectors.count_vectors(tx, bench.target.table)
+        if facts.index_valid or rows < at_least_rows:
+            return IndexOutcome(False, rows)
+        async with bench.db.autocommit() as connection:
+            # Nobody reads the table, so that it may be locked: a plain build is quicker than a concurrent one.
+            if await vector_index.ensure_index(connection, bench.target.table, bench.target.index, concurrently=False):
+                return IndexOutcome(True, rows)
+        await anyio.sleep(_LOOK_AGAIN_SECONDS)

@@ -100,30 +100,33 @@ class SharedLimit:
         """What is free now, without taking any of it."""
         if not self._shared:
             return Room(wait=self._own_block())
-        async with self._db.transaction() as tx:
-            free = await rate_limiter.room(tx, self._account, lane=lane)
+        free = await self._db.atomically(lambda tx: rate_limiter.room(tx, self._account, lane=lane))
         own = self._own_block()
         return free if own is None else Room(wait=own)
 
     async def correct(self, made: Reservation, *, tokens: int, usd: float) -> None:
         """The provider counted so many tokens: put the use right."""
         if self._shared and (tokens, usd) != (made.tokens, made.usd):
-            async with self._db.transaction() as tx:
-                await rate_limiter.correct_use(tx, self._account, made, tokens=tokens, spent_tokens=tokens, usd=usd)
+            await self._db.atomically(
+                lambda tx: rate_limiter.correct_use(
+                    tx, self._account, made, tokens=tokens, spent_tokens=tokens, usd=usd
+                )
+            )
 
     async def refund(self, made: Reservation) -> None:
         """The provider answered with an error: it cost nothing, but it was sent."""
         if self._budgeted:
-            async with self._db.transaction() as tx:
-                await rate_limiter.correct_use(tx, self._account, made, tokens=None, spent_tokens=0, usd=0.0)
+            await self._db.atomically(
+                lambda tx: rate_limiter.correct_use(tx, self._account, made, tokens=None, spent_tokens=0, usd=0.0)
+            )
 
     async def refused(self, seconds: float) -> None:
         """The provider throttled us: all workers of this limit stay away for so long."""
-        if self._account.limit_name is None:
+        name = self._account.limit_name
+        if name is None:
             self._blocked_until = max(self._blocked_until, time.monotonic() + seconds)
             return
-        async with self._db.transaction() as tx:
-            await rate_limiter.provider_refused(tx, self._account.limit_name, seconds=seconds)
+        await self._db.atomically(lambda tx: rate_limiter.provider_refused(tx, name, seconds=seconds))
 
     @property
     def _shared(self) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import vector_garbage, vectors
+from embedding_assets.store import collections, vector_garbage, vectors
+from embedding_assets.store.database import Database
 from embedding_assets.store.vector_garbage import Collected
+from embedding_assets.store.vectors import VectorTable
 
 # Settles wait so long: measured 13 ms (median of 200 batches) for 500 vectors of 256 dimensions.
 _COLLECTED_AT_ONCE = 500
@@ -27,34 +29,37 @@ class UpkeepOutcome:
 
 
 async def maintain(bench: Workbench, *, grace_seconds: float) -> UpkeepOutcome:
-    """Mark, collect what was marked `grace_seconds` ago (0: what was marked just now too), and see to the index."""
+    """Mark, collect what was marked `grace_seconds` ago (0: what was marked just now too), and see to the index.
+
+    In the tables of all models of the collection: what is erased must not stay under one that is kept or being built.
+    """
     async with bench.db.transaction() as tx:
         await vectors.create_table(tx, bench.target.table)
-    marked = await _mark(bench)
-    deleted = kept = 0
-    while (batch := await _collect(bench, grace_seconds)).looked_at:
-        deleted += batch.deleted
-        kept += batch.looked_at - batch.deleted
-    async with bench.db.transaction() as tx:
-        in_grace = await vector_garbage.count_marked(tx, bench.target.table)
+        tables = await collections.vector_tables(tx, bench.target.collection_id)
+    marked = deleted = kept = in_grace = 0
+    for table in tables:
+        marked += await _mark(bench.db, table)
+        while (batch := await _collect(bench.db, table, grace_seconds)).looked_at:
+            deleted += batch.deleted
+            kept += batch.looked_at - batch.deleted
+        async with bench.db.transaction() as tx:
+            in_grace += await vector_garbage.count_marked(tx, table)
     index = await ensure_index(bench)
     return UpkeepOutcome(marked, deleted, kept, in_grace, index)
 
 
-async def _mark(bench: Workbench) -> int:
+async def _mark(db: Database, table: VectorTable) -> int:
     """The whole table, in the order of its keys: a crash or a dismissed failure leaves vectors that no settle ever held."""
     marked, last = 0, b""
     while True:
-        async with bench.db.transaction() as tx:
-            step = await vector_garbage.mark_unreferenced(tx, bench.target.table, after=last, rows=_MARKED_AT_ONCE)
+        async with db.transaction() as tx:
+            step = await vector_garbage.mark_unreferenced(tx, table, after=last, rows=_MARKED_AT_ONCE)
         marked += step.marked
         if step.last is None:
             return marked
         last = step.last
 
 
-async def _collect(bench: Workbench, grace_seconds: float) -> Collected:
-    async with bench.db.transaction() as tx:
-        return await vector_garbage.collect(
-            tx, bench.target.table, grace_seconds=grace_seconds, rows=_COLLECTED_AT_ONCE
-        )
+async def _collect(db: Database, table: VectorTable, grace_seconds: float) -> Collected:
+    async with db.transaction() as tx:
+        return await vector_garbage.collect(tx, table, grace_seconds=grace_seconds, rows=_COLLECTED_AT_ONCE)

@@ -5,7 +5,6 @@ Not here: vectors, and anything that is stored.
 
 import json
 import logging
-import traceback
 from typing import TypeAlias
 
 from embedding_assets.domain.chunking import Chunk, chunk_text
@@ -19,6 +18,7 @@ from embedding_assets.domain.failures import (
     StoreError,
 )
 from embedding_assets.domain.models import input_hash
+from embedding_assets.domain.surprises import described
 from embedding_assets.domain.work import (
     ClaimedItem,
     Delete,
@@ -29,6 +29,7 @@ from embedding_assets.domain.work import (
     Stage,
     Unchanged,
 )
+from embedding_assets.pipeline.threads import run_in_time
 from embedding_assets.pipeline.workbench import Workbench
 
 Reading: TypeAlias = "PreparedDocument | Unchanged | Delete | Fail"
@@ -36,6 +37,18 @@ Reading: TypeAlias = "PreparedDocument | Unchanged | Delete | Fail"
 _log = logging.getLogger(__name__)
 
 _LOST_WORKERS_ALLOWED = 2
+
+
+async def read_in_time(
+    bench: Workbench, item: ClaimedItem, published: PublishedState | None, *, force: bool
+) -> Reading:
+    """`read_document` in a thread. One that outlasts its claim is left behind, and the document is to blame."""
+    seconds = bench.pace.max_claim_seconds
+    try:
+        return await run_in_time(lambda: read_document(bench, item, published, force=force), seconds=seconds)
+    except TimeoutError:
+        message = f"it was fetched and chunked for {seconds:g} s without an end; its reader was left behind"
+        return Fail(item, SourceError(ErrorType.WORKER_LOST, message), Stage.FETCHING)
 
 
 def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState | None, *, force: bool) -> Reading:
@@ -64,15 +77,9 @@ def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState
             raise
         return Fail(item, error, stage)
     except Exception as error:  # noqa: BLE001 - one document's surprise must not stop its neighbours
-        _log_surprise(error, item, stage)
+        _log.error("unexpected error while %s %r: %s", stage.value, item.document_key, described(error))
         message = f"{type(error).__name__} while {stage.value}; the run's log says where"
         return Fail(item, SourceError(ErrorType.UNEXPECTED, message), stage)
-
-
-def _log_surprise(error: Exception, item: ClaimedItem, stage: Stage) -> None:
-    """Where it came from, without its message: that may quote the document."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("unexpected %s while %s %r\n%s", type(error).__name__, stage.value, item.document_key, frames)
 
 
 def prepare_chunks(bench: Workbench, document: Document, chunks: list[Chunk]) -> tuple[PreparedChunk, ...]:

@@ -7,10 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from embedding_assets.domain.failures import ErrorType, ProviderError
-from embedding_assets.domain.models import input_hash
-from embedding_assets.domain.work import Lane
-from embedding_assets.pipeline.requesting import Input, RequestCounts, Requester
+from embedding_assets.pipeline.circuits import circuits_closed
+from embedding_assets.pipeline.filling import fill
+from embedding_assets.pipeline.requesting import RequestCounts, Requester
+from embedding_assets.pipeline.stored_inputs import of_missing
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors
 from embedding_assets.store.vectors import MissingInput
@@ -31,49 +31,38 @@ async def repair_vectors(bench: Workbench, shards: Sequence[int]) -> RepairOutco
     """Embed the published inputs of these shards that have no vector, or a zero one.
 
     Raises:
-        ProviderError: systemic, or a budget is used up; what was repaired so far stays.
+        ClassifiedError: systemic, a circuit is open, or a budget is used up; what was repaired so far stays.
     """
+    async with circuits_closed(bench, probe_now=True, fetches=False):
+        return await _repair(bench, shards)
+
+
+async def _repair(bench: Workbench, shards: Sequence[int]) -> RepairOutcome:
     # It holds no claim, so it may wait as long as the limit takes.
     requester = Requester(bench, hold_seconds=math.inf)
     outcome = RepairOutcome(requests=requester.counts)
-    given_up: list[bytes] = []
     async with bench.db.transaction() as tx:
         await vectors.create_table(tx, bench.target.table)
+    last = b""
     while True:
         async with bench.db.transaction() as tx:
             missing = await vectors.inputs_without_vectors(
-                tx, bench.target.table, shards, inputs=_INPUTS_AT_ONCE, given_up=given_up
+                tx, bench.target.table, shards, inputs=_INPUTS_AT_ONCE, after=last
             )
             await vectors.delete_zero_vectors(tx, bench.target.table, [one.input_hash for one in missing])
         if not missing:
             return outcome
-        given_up += await _embed(bench, requester, missing, outcome)
+        last = missing[-1].input_hash
+        await _embed(bench, requester, missing, outcome)
 
 
 async def _embed(
     bench: Workbench, requester: Requester, missing: Sequence[MissingInput], outcome: RepairOutcome
-) -> list[bytes]:
-    """Hashes of inputs that got no vector."""
-    inputs = [
-        Input(one.input_hash, bench.target.model.input_for(one.content, one.title), one.tokens, Lane.BACKFILL)
-        for one in missing
-    ]
-    # A title that changed without a new version of the chunk would make another input: its document must be processed.
-    lost = [one.input_hash for one in inputs if input_hash(one.text) != one.input_hash]
-    if lost:
-        outcome.refused["input_lost"] = outcome.refused.get("input_lost", 0) + len(lost)
-    whole = [one for one in inputs if one.input_hash not in set(lost)]
-    size = bench.target.caps.max_inputs
-    for start in range(0, len(whole), size):
-        for result in await requester.embed(whole[start : start + size]):
-            if result.held_back is not None:
-                raise ProviderError(
-                    ErrorType.BUDGET_REACHED, f"{result.held_back.reason}: what was repaired so far stays"
-                )
-            if result.error is None:
-                outcome.repaired += 1
-            else:
-                lost.append(result.input_hash)
-                name = result.error.error_type.value
-                outcome.refused[name] = outcome.refused.get(name, 0) + 1
-    return lost
+) -> None:
+    inputs = of_missing(bench, missing)
+    refused = await fill(bench, requester, inputs)
+    outcome.repaired += len(inputs) - len(refused)
+    # A text that makes another input than the one that is lost: its document must be processed.
+    errors = ["input_lost"] * (len(missing) - len(inputs)) + [error.error_type.value for error in refused.values()]
+    for error in errors:
+        outcome.refused[error] = outcome.refused.get(error, 0) + 1

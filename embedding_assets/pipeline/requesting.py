@@ -1,17 +1,24 @@
-"""One batch of inputs to vectors in the store: short retries, halving around a poison input, checks, COPY.
+"""Requests of one run: each waits for the limit and for its turn, what may pass is tried again, all of it is counted.
 
-Not here: which inputs make a batch (pipeline/embedding), or the provider's API (providers).
+Not here: which inputs make a batch (embedding), who is to blame when one fails (isolating), the provider's API (providers).
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import anyio
 
 from embedding_assets.domain.backoff import retry_wait, throttled_wait
 from embedding_assets.domain.concurrency import ConcurrencyWindow
-from embedding_assets.domain.failures import ErrorType, FailureClass, ProviderError, StoreError, WireFormatRefused
+from embedding_assets.domain.failures import (
+    ErrorType,
+    EverybodysFailure,
+    FailureClass,
+    ProviderError,
+    StoreError,
+    WireFormatRefused,
+)
 from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.packing import estimate_tokens
@@ -19,7 +26,6 @@ from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.limiting import NoRoom, SharedLimit
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import vectors
 from embedding_assets.store.rate_limiter import Reservation
 
 
@@ -33,21 +39,12 @@ class Input:
     lane: Lane
 
 
-# What no provider has a reason to refuse: sent to learn whether a failure is an input's or everybody's.
+# What no provider has a reason to refuse: sent to learn whether a failure is an input's or everybody's, or whether it is over.
 _HARMLESS_TEXT = "A sentence."
 _HARMLESS = Input(input_hash(_HARMLESS_TEXT), _HARMLESS_TEXT, estimate_tokens(_HARMLESS_TEXT), Lane.BACKFILL)
 
 # Too many requests at once may be the reason: fewer are sent together.
 _OVERLOADED = frozenset({ErrorType.RATE_LIMITED, ErrorType.PROVIDER_UNAVAILABLE, ErrorType.PROVIDER_TIMEOUT})
-
-
-@dataclass(frozen=True, slots=True)
-class InputResult:
-    """What became of an input: stored (no error), refused, or held back because the limit or a budget had no room."""
-
-    input_hash: bytes
-    error: ProviderError | None = None
-    held_back: LimitWait | None = None
 
 
 @dataclass(slots=True)
@@ -71,8 +68,22 @@ class RequestCounts:
         self.errors[error_type.value] = self.errors.get(error_type.value, 0) + 1
 
 
+def all_requests(counts: Iterable[RequestCounts]) -> RequestCounts:
+    """The sum of all."""
+    whole = RequestCounts()
+    for one in counts:
+        for name in ("requests", "inputs", "tokens", "cost_usd", "reordered_replies", "throttled_seconds"):
+            setattr(whole, name, getattr(whole, name) + getattr(one, name))
+        for error, count in one.errors.items():
+            whole.errors[error] = whole.errors.get(error, 0) + count
+    return whole
+
+
 class Requester:
-    """Sends batches of one run. `counts` is what was sent so far; a request waits for the limit for `hold_seconds` at most."""
+    """Sends the requests of one run. `counts` is what was sent so far; a request waits for the limit for `hold_seconds` at most.
+
+    Once `stopped_by` is set, what is not under way is held back.
+    """
 
     def __init__(self, bench: Workbench, *, hold_seconds: float | None = None) -> None:
         self._bench = bench
@@ -82,6 +93,7 @@ class Requester:
         self._counts = RequestCounts()
         hold = bench.pace.throttle_hold if hold_seconds is None else hold_seconds
         self.limit = SharedLimit(bench, hold_seconds=hold)
+        self.stopped_by: LimitWait | None = None
 
     @property
     def counts(self) -> RequestCounts:
@@ -89,17 +101,38 @@ class Requester:
         self._counts.throttled_seconds = self.limit.clock.seconds
         return self._counts
 
-    async def embed(self, inputs: Sequence[Input]) -> list[InputResult]:
-        """Embed and store; every input comes back once: stored, refused, or held back by the limit.
+    @property
+    def good_replies(self) -> int:
+        """Replies of this run that held at least one usable vector."""
+        return self._good_replies
+
+    async def request(self, inputs: Sequence[Input]) -> EmbeddingReply:
+        """The checked reply to these inputs together, with the limit and the short retries.
 
         Raises:
-            ProviderError: systemic (credentials, unknown model), or a harmless input fared no better: no input is to
-                blame.
+            NoRoom: the limit has no room for it.
+            EverybodysFailure: no vector of it is usable, nor is a harmless input's.
+            ProviderError: what the provider answered in the end.
+        """
+        reply = await self._ask(inputs)
+        if len(reply.rejected) == len(inputs) and not self._good_replies:
+            await self.require_better(_refusal(reply))
+        return reply
+
+    async def require_better(self, error: ProviderError) -> None:
+        """Raise where a harmless input fares no better than those that met this error.
+
+        Raises:
+            NoRoom: the limit has no room for it.
+            EverybodysFailure: it does not: the run fails, and no document is charged.
         """
         try:
-            return await self._embed(inputs)
-        except NoRoom as full:
-            return [InputResult(one.input_hash, held_back=full.wait) for one in inputs]
+            fares_better = not (await self._ask([_HARMLESS])).rejected
+        except ProviderError:
+            fares_better = False
+        if not fares_better:
+            message = f"{error}; a harmless input fared no better, so no document was charged with it"
+            raise EverybodysFailure(error.error_type, message, status=error.status) from None
 
     async def ask(self, text: str, lane: Lane) -> EmbeddingReply:
         """The checked reply to one text, which is not stored; with the limit and the short retries of any request.
@@ -110,38 +143,19 @@ class Requester:
         """
         return await self._ask([Input(input_hash(text), text, estimate_tokens(text), lane)])
 
-    async def _embed(self, inputs: Sequence[Input]) -> list[InputResult]:
-        try:
-            reply = await self._ask(inputs)
-        except ProviderError as error:
-            if error.failure_class is FailureClass.SYSTEMIC:
-                raise
-            await self._rule_out_the_provider(error)
-            if len(inputs) == 1:
-                return [InputResult(inputs[0].input_hash, error)]
-            half = len(inputs) // 2
-            return await self.embed(inputs[:half]) + await self.embed(inputs[half:])
-        if len(reply.rejected) == len(inputs):
-            await self._rule_out_the_provider(_refusal(reply))
-        return await self._store(inputs, reply)
+    async def probe(self) -> None:
+        """Send the harmless text, once, before anything else may pass.
 
-    async def _rule_out_the_provider(self, error: ProviderError) -> None:
-        """Raise where a harmless input fares no better.
-
-        Where an input is refused, any good reply of this run is evidence enough; what may pass needs one of now.
+        Raises:
+            NoRoom: the limit has no room for it.
+            ProviderError: what everybody met is not over; `rate_limited` too, which the limit has heard of.
         """
-        if error.failure_class is FailureClass.POISON and self._good_replies:
-            return
-        try:
-            fares_better = not (await self._ask([_HARMLESS])).rejected
-        except ProviderError:
-            fares_better = False
-        if not fares_better:
-            message = f"{error}; a harmless input fared no better, so no document was charged with it"
-            raise ProviderError(error.error_type, message, status=error.status) from None
+        reply = await self._ask([replace(_HARMLESS, lane=Lane.LIVE)], once=True)
+        if reply.rejected:
+            raise _refusal(reply)
 
-    async def _ask(self, inputs: Sequence[Input]) -> EmbeddingReply:
-        """One answer, with short retries for what may pass; being throttled spends no try."""
+    async def _ask(self, inputs: Sequence[Input], *, once: bool = False) -> EmbeddingReply:
+        """One answer, with short retries for what may pass, unless asked `once`; being throttled spends no try."""
         tries = 0
         await self._bench.embedder.prepare()
         while True:
@@ -153,12 +167,13 @@ class Requester:
                 self._counts.count_error(error.error_type)
                 if error.failure_class is FailureClass.THROTTLED:
                     await self.limit.refused(throttled_wait(error.retry_after, luck=random.random()))
-                    continue
+                    if not once:
+                        continue
                 tries += 1
                 may_pass = (
                     error.failure_class is FailureClass.TRANSIENT or error.error_type is ErrorType.CONNECTION_FAILED
                 )
-                if not may_pass or tries >= self._bench.pace.request_tries:
+                if once or not may_pass or tries >= self._bench.pace.request_tries:
                     raise
                 await anyio.sleep(retry_wait(error.retry_after, tries, luck=random.random()))
 
@@ -193,6 +208,8 @@ class Requester:
         await self.limit.correct(reservation, tokens=tokens, usd=usd)
 
     async def _reserve(self, inputs: Sequence[Input]) -> Reservation:
+        if self.stopped_by is not None:
+            raise NoRoom(self.stopped_by)
         lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
         tokens = sum(one.tokens for one in inputs)
         try:
@@ -207,18 +224,6 @@ class Requester:
         """An unknown price counts as the configured one: a budget that counts nothing would hold nothing."""
         price = self._bench.embedder.usd_per_million_tokens
         return tokens * (self._bench.pace.unknown_usd_per_million_tokens if price is None else price) / 1e6
-
-    async def _store(self, inputs: Sequence[Input], reply: EmbeddingReply) -> list[InputResult]:
-        refused = {bad.position: ProviderError(bad.error_type, bad.detail) for bad in reply.rejected}
-        for error in refused.values():
-            self._counts.count_error(error.error_type)
-        good = [position for position in range(len(inputs)) if position not in refused]
-        if good:
-            hashes = [inputs[position].input_hash for position in good]
-            rows = reply.vectors[good] if refused else reply.vectors
-            async with self._bench.db.transaction() as tx:
-                await vectors.store_vectors(tx, self._bench.target.table, hashes, rows)
-        return [InputResult(one.input_hash, refused.get(position)) for position, one in enumerate(inputs)]
 
 
 def _refusal(reply: EmbeddingReply) -> ProviderError:

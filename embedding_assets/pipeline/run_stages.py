@@ -12,7 +12,9 @@ from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.work import Tally
 from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline, RunOutcome
+from embedding_assets.pipeline.model_build import BuildOutcome, build_model
 from embedding_assets.pipeline.repair import RepairOutcome, repair_vectors
+from embedding_assets.pipeline.requesting import RequestCounts, all_requests
 from embedding_assets.pipeline.tracking import queue_changed, queue_stale, retrack
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import inspection
@@ -39,13 +41,14 @@ class StageOptions:
     """How a person or a schedule wants the stages run.
 
     `retrack` looks at every known document again, not only at the queue; `document_keys` narrows that to these.
-    `force` publishes documents anew even when nothing changed.
+    `force` publishes documents anew even when nothing changed; `probe_now` probes an open circuit before its time.
     """
 
     retrack: bool = True
     force: bool = False
     document_keys: tuple[str, ...] = ()
     max_documents: int | None = None
+    probe_now: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +66,23 @@ class StagePlan:
 class StagesOutcome:
     """What was done. `shards` are those worked; `queued` counts documents this run put in the queue.
 
-    `drained`, `repaired` and `index` are None where the selection does not include that step. `freshness` is how the
-    collection stands afterwards.
+    `drained`, `repaired` and `index` are None where the selection does not include that step, `built` also while no other
+    model is built. `freshness` is how the collection stands afterwards.
     """
 
     shards: tuple[int, ...]
     queued: int
     drained: RunOutcome | None
     repaired: RepairOutcome | None
+    built: BuildOutcome | None
     index: IndexOutcome | None
     freshness: Freshness
+
+    @property
+    def requests(self) -> RequestCounts | None:
+        """What was asked of providers; None where no step could ask."""
+        works = [work.requests for work in (self.drained, self.repaired, self.built) if work]
+        return all_requests(works) if works else None
 
 
 def plan_stages(stages: Collection[DocumentStage], options: StageOptions) -> StagePlan:
@@ -110,16 +120,21 @@ async def run_stages(
     plan = plan_stages(stages, options)
     _check_shards(options.document_keys, shards)
     queued = await _queue(bench, plan, shards, options.document_keys)
-    drained = repaired = index = None
+    drained = repaired = built = index = None
     if plan.drain:
         pipeline = EmbeddingIngestionPipeline(bench, on_settled=on_settled)
-        drained = await pipeline.run(shards, force=options.force, max_documents=options.max_documents)
+        drained = await pipeline.run(
+            shards, force=options.force, max_documents=options.max_documents, probe_now=options.probe_now
+        )
     if plan.repair:
         repaired = await repair_vectors(bench, shards)
-    if plan.drain or plan.repair:
+        if bench.building:
+            await repair_vectors(bench.building, shards)
+            built = await build_model(bench.building, shards)
+    if plan.drain or (plan.repair and not (built and built.cut_over)):
         index = await ensure_index(bench)
     worked = drained.shards if drained else tuple(shards)
-    return StagesOutcome(worked, queued, drained, repaired, index, await _freshness(bench))
+    return StagesOutcome(worked, queued, drained, repaired, built, index, await _freshness(bench))
 
 
 async def _queue(bench: Workbench, plan: StagePlan, shards: Sequence[int], document_keys: Sequence[str]) -> int:

@@ -3,13 +3,11 @@
 First the locks, then the fence of every claim; a claim that is no longer ours writes nothing, on the failing path too.
 """
 
-import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from embedding_assets.domain.backoff import next_step
-from embedding_assets.domain.failures import ErrorType, StoreError
+from embedding_assets.domain.failures import ErrorType, FailureClass, StoreError
 from embedding_assets.domain.work import (
     ClaimedItem,
     Delete,
@@ -21,10 +19,14 @@ from embedding_assets.domain.work import (
     Stage,
     Tally,
     Unchanged,
+    total,
 )
+from embedding_assets.pipeline.failing import record_failures
+from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, vectors, work_queue
-from embedding_assets.store.database import Tx
+from embedding_assets.store import corpus, failures, ledger, vectors, work_queue
+from embedding_assets.store.database import BUSY_TRIES, Tx
+from embedding_assets.telemetry import FRESHNESS_PROMISES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +38,57 @@ class _Sorted:
     release: list[Release]
 
 
+# What may be about one document's rows alone: found by halving.
+_ABOUT_ROWS = frozenset({ErrorType.INVALID_DATA, ErrorType.DATABASE_BUSY, ErrorType.UNEXPECTED})
+
+
 async def settle(bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:
     """Settle these outcomes; counts by shard.
 
-    What PostgreSQL refuses as data (SQLSTATE class 22) is found by halving and fails alone; the others are published.
+    What PostgreSQL refuses, or whose rows another session holds, is found by halving and fails alone; the others are
+    published.
+
+    Raises:
+        StoreError: the database is away, or none of several outcomes went through although it takes their data: no document
+            is charged.
+        ClassifiedError: `model_replaced`: the collection got another model meanwhile, and nothing was written.
     """
+    refused: list[Fail] = []
+    tallies = await _settle_all_but(bench, outcomes, refused, tries=BUSY_TRIES)
+    may_pass = [failure for failure in refused if failure.error.failure_class is FailureClass.TRANSIENT]
+    if 1 < len(may_pass) == len(outcomes):
+        raise may_pass[0].error
+    if refused:
+        return _merged(tallies, await bench.db.atomically(lambda tx: _settle(tx, bench, refused)))
+    return tallies
+
+
+async def _settle_all_but(
+    bench: Workbench, outcomes: Sequence[Outcome], refused: list[Fail], *, tries: int
+) -> dict[int, Tally]:
+    """Settle them but for those that cannot be, which are added to `refused`."""
     try:
-        async with bench.db.transaction() as tx:
-            return await _settle(tx, bench, outcomes)
+        return await bench.db.atomically(lambda tx: _settle(tx, bench, outcomes), tries=tries)
     except StoreError as error:
-        if error.error_type is not ErrorType.INVALID_DATA:
+        if error.error_type not in _ABOUT_ROWS:
             raise
-        if len(outcomes) > 1:
-            half = len(outcomes) // 2
-            first = await settle(bench, outcomes[:half])
-            return _merged(first, await settle(bench, outcomes[half:]))
-        outcome = outcomes[0]
-        if isinstance(outcome, Fail):
-            raise
-        return await settle(bench, [Fail(outcome.item, error, Stage.STORAGE)])
+        if len(outcomes) == 1:
+            if isinstance(outcomes[0], (Fail, Release)):
+                raise
+            refused.append(Fail(outcomes[0].item, error, Stage.STORAGE))
+            return {}
+        if error.error_type is ErrorType.DATABASE_BUSY:
+            tries = 1  # the whole was tried often enough, and each try may last as long as a lock time-out
+    half = len(outcomes) // 2
+    first = await _settle_all_but(bench, outcomes[:half], refused, tries=tries)
+    return _merged(first, await _settle_all_but(bench, outcomes[half:], refused, tries=tries))
 
 
 async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict[int, Tally]:
     target = bench.target
     await vectors.hold_off_collector(tx, target.table)
+    # In a later statement than the lock, which may have waited for a cut-over.
+    await require_active(tx, target)
     held = await work_queue.lock_claims(tx, target.collection_id, [outcome.item for outcome in outcomes])
     tallies: dict[int, Tally] = defaultdict(Tally)
     for outcome in outcomes:
@@ -73,6 +102,7 @@ async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict
     await work_queue.finish(tx, target.collection_id, done)
     await work_queue.release(tx, target.collection_id, [outcome.item for outcome in groups.release])
     _count(groups, tallies)
+    await _enter_in_ledger(tx, target.name, total(tallies.values()))
     return dict(tallies)
 
 
@@ -122,19 +152,7 @@ async def _write(tx: Tx, bench: Workbench, groups: _Sorted) -> None:
     well = [item.document_key for item in _items(_ended_well(groups))]
     await failures.resolve(tx, target.collection_id, well)
     if groups.fail:
-        await _record_failures(tx, bench, groups.fail)
-
-
-async def _record_failures(tx: Tx, bench: Workbench, failed: Sequence[Fail]) -> None:
-    ordered = sorted(failed, key=lambda failure: failure.item.document_key)
-    keys = [failure.item.document_key for failure in ordered]
-    episodes = await failures.episodes(tx, bench.target.collection_id, keys)
-    for failure in ordered:
-        episode = episodes[failure.item.document_key]
-        decision = next_step(
-            failure.error.failure_class, episode.attempts + 1, luck=random.random(), ladder=bench.pace.ladder
-        )
-        await failures.record(tx, bench.target.collection_id, failure, episode, decision, run_id=bench.run_id)
+        await record_failures(tx, bench, groups.fail)
 
 
 async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies: dict[int, Tally]) -> None:
@@ -145,6 +163,11 @@ async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies:
         if not closed.counted:
             tally.freshness_met += closed.in_time
             tally.freshness_missed += not closed.in_time
+
+
+async def _enter_in_ledger(tx: Tx, collection: str, whole: Tally) -> None:
+    promises = {(collection, "met"): whole.freshness_met, (collection, "missed"): whole.freshness_missed}
+    await ledger.add(tx, FRESHNESS_PROMISES, promises)
 
 
 def _ended_well(groups: _Sorted) -> list[Publish | Unchanged | Delete]:

@@ -10,18 +10,21 @@ from anyio import to_thread
 
 from embedding_assets.domain.documents import ListedDocument
 from embedding_assets.domain.work import Lane
+from embedding_assets.pipeline.circuits import opens_circuits
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import source_listings
+from embedding_assets.store import circuits, source_listings
 from embedding_assets.store.source_listings import ListingDifference
 
 # A listing that lost more than this is more likely a broken mount than a clean-up: a person has to say so.
 _MASS_DELETION_SHARE = 0.10
 _MASS_DELETION_DOCUMENTS = 20
+# A row of a PostgreSQL index holds 2,704 bytes, and some of ours hold more than the key.
+_LONGEST_KEY_BYTES = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class SyncOutcome:
-    """What a poll found. `withheld` missing documents were not enqueued for deletion; `unnameable` keys are not UTF-8."""
+    """What a poll found. `withheld` missing documents were not enqueued for deletion, `unnameable` ones not at all."""
 
     difference: ListingDifference
     enqueued: int
@@ -34,11 +37,12 @@ async def sync_source(bench: Workbench, *, confirm_deletions: bool = False) -> S
     """Poll the source once. The first complete poll is the initial load: backfill lane, no freshness promise.
 
     Raises:
-        SourceError: `root_unavailable`: nothing is compared, nothing enqueued.
+        SourceError: `root_unavailable`: nothing is compared, nothing enqueued; nobody claims until it was read again.
     """
     async with bench.db.transaction() as tx:
         polled_at = await source_listings.server_time(tx)
-    listing, unnameable = await to_thread.run_sync(lambda: _nameable(bench.source.list_documents()))
+    async with opens_circuits(bench):
+        listing, unnameable = await to_thread.run_sync(lambda: _nameable(bench.source.list_documents()))
     collection_id = bench.target.collection_id
     async with bench.db.transaction() as tx:
         last = await source_listings.lock(tx, collection_id)
@@ -50,6 +54,7 @@ async def sync_source(bench: Workbench, *, confirm_deletions: bool = False) -> S
         if believed:
             await source_listings.enqueue_missing(tx, collection_id, not_before=last.last_poll_at)
         await source_listings.remember(tx, collection_id, polled_at=polled_at)
+        await circuits.close_circuits(tx, [bench.target.circuits.source])
     missing = difference.missing
     enqueued = difference.new + difference.changed + (missing if believed else 0)
     return SyncOutcome(difference, enqueued, 0 if believed else missing, unnameable, initial)
@@ -64,20 +69,22 @@ def is_mass_deletion(difference: ListingDifference) -> bool:
 def _nameable(listing: Iterable[ListedDocument]) -> tuple[list[ListedDocument], int]:
     """Each document once, the last entry of those listed twice (a source read by pages, which changes meanwhile).
 
-    A key that is not UTF-8, or holds NUL, cannot be a reference in PostgreSQL; it is counted, not lost silently.
+    A key that is not UTF-8, holds NUL or is too long for an index cannot be a reference in PostgreSQL; it is counted, not lost
+    silently, and does not keep the others from being compared.
     """
     kept: dict[str, ListedDocument] = {}
     unnameable = 0
     for entry in listing:
-        if _is_text(entry.document_key):
+        if _is_nameable(entry.document_key):
             kept[entry.document_key] = entry
         else:
             unnameable += 1
     return list(kept.values()), unnameable
 
 
-def _is_text(document_key: str) -> bool:
+def _is_nameable(document_key: str) -> bool:
     try:
-        return b"\0" not in document_key.encode()
+        raw = document_key.encode()
+        return b"\0" not in raw and len(raw) <= _LONGEST_KEY_BYTES
     except UnicodeEncodeError:
         return False

@@ -9,8 +9,9 @@ from anyio import to_thread
 
 from embedding_assets.domain.failures import ClassifiedError, DocumentMissing, FailureClass
 from embedding_assets.domain.work import Lane
+from embedding_assets.pipeline.circuits import opens_circuits
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, work_queue
+from embedding_assets.store import corpus, work_queue
 
 _COMPARED_AT_ONCE = 200
 
@@ -37,26 +38,18 @@ async def queue_changed(bench: Workbench, shards: Sequence[int]) -> int:
         part = keys[start : start + _COMPARED_AT_ONCE]
         async with bench.db.transaction() as tx:
             stored = await corpus.content_hashes(tx, bench.target.collection_id, part)
-        fetched = await to_thread.run_sync(lambda part=part: {key: _source_hash(bench, key) for key in part})
+        async with opens_circuits(bench):
+            fetched = await to_thread.run_sync(lambda part=part: {key: _source_hash(bench, key) for key in part})
         changed = [key for key in part if fetched[key] != stored.get(key)]
         async with bench.db.transaction() as tx:
             queued += await _enqueue(tx, bench, changed)
     return queued
 
 
-async def requeue_due(bench: Workbench) -> int:
-    """Move failed documents whose next retry is due back to the queue; how many. Safe to run twice at once."""
-    async with bench.db.transaction() as tx:
-        due = await failures.take_due(tx, bench.target.collection_id)
-        for lane in Lane:
-            keys = [key for key, its_lane in due if its_lane is lane]
-            await _enqueue(tx, bench, keys, lane)
-        return len(due)
-
-
-async def _enqueue(tx: work_queue.Tx, bench: Workbench, keys: Sequence[str], lane: Lane = Lane.BACKFILL) -> int:
+async def _enqueue(tx: work_queue.Tx, bench: Workbench, keys: Sequence[str]) -> int:
     if keys:
-        await work_queue.enqueue(tx, bench.target.collection_id, [(key, None) for key in keys], lane=lane)
+        changes = [(key, None) for key in keys]
+        await work_queue.enqueue(tx, bench.target.collection_id, changes, lane=Lane.BACKFILL)
     return len(keys)
 
 

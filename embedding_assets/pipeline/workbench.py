@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from embedding_assets.domain.backoff import LADDER_SECONDS
 from embedding_assets.domain.chunking import ChunkingStrategy
+from embedding_assets.domain.circuits import Scopes
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
 from embedding_assets.domain.ports import Embedder, Source
@@ -48,6 +49,11 @@ class Target:
         return Account(self.collection_id, limit.name if limit else None, limit.consumer if limit else None)
 
     @property
+    def circuits(self) -> Scopes:
+        """What keeps it from claiming while it is open."""
+        return Scopes(self.name, self.model.name)
+
+    @property
     def table(self) -> VectorTable:
         """Where this collection's vectors are."""
         return VectorTable(self.collection_id, self.model_id, self.model)
@@ -60,7 +66,8 @@ class Pace:
     A lease is lengthened every third of itself, never beyond `max_claim_seconds`, so that a hung worker loses its claims
     too. A run claims nothing new after `max_run_seconds`, and gives back what is not settled `finish_seconds`
     later: before an orchestrator takes it for stuck. What is claimed waits for the shared limit no longer than
-    `throttle_hold`, then it is given back; a run that holds nothing ends after waiting for `throttle_patience`.
+    `throttle_hold`, then it is given back; a run that holds nothing ends after waiting for `throttle_patience`. A batch
+    that is not full goes after `batch_linger` without another document.
     """
 
     lease_seconds: float = 60.0
@@ -72,6 +79,7 @@ class Pace:
     settle_interval: float = 0.25
     fetchers: int = 4
     requests_at_once: int = 4
+    batch_linger: float = 0.03
     request_tries: int = 4
     bytes_in_flight: int = 64_000_000
     throttle_hold: float = 10.0
@@ -82,7 +90,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """Everything a pipeline step may use. `run_id` names the run in leases and failure history."""
+    """Everything a pipeline step may use. `run_id` names the run in leases and failure history.
+
+    `building` is the same for the model that is built beside the active one; None when none is.
+    """
 
     db: Database
     source: Source
@@ -90,3 +101,4 @@ class Workbench:
     target: Target
     run_id: str
     pace: Pace = Pace()
+    building: "Workbench | None" = None

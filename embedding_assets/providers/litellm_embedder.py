@@ -13,6 +13,7 @@ import anyio.to_thread
 from embedding_assets.domain.failures import ErrorType, WireFormatRefused
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import EmbeddingReply
+from embedding_assets.domain.prices import PriceOrigin
 from embedding_assets.domain.replies import check_reply
 from embedding_assets.providers import litellm_loading
 from embedding_assets.providers.litellm_errors import refuses_base64, translate
@@ -62,6 +63,7 @@ class LiteLLMEmbedder:
         self._litellm: Any = None
         self.wire_format = wire_format
         self.usd_per_million_tokens = usd_per_million_tokens
+        self.price_origin = PriceOrigin.UNKNOWN if usd_per_million_tokens is None else PriceOrigin.FILE
 
     @property
     def model(self) -> EmbeddingModel:
@@ -73,6 +75,7 @@ class LiteLLMEmbedder:
         litellm = await self._open()
         if self.usd_per_million_tokens is None:
             self.usd_per_million_tokens = litellm_loading.list_price(litellm, self._model.name)
+            self.price_origin = PriceOrigin.UNKNOWN if self.usd_per_million_tokens is None else PriceOrigin.LISTED
 
     def count_tokens(self, inputs: Sequence[str]) -> list[int]:
         """By OpenAI's tokenizers for its models, whose files LiteLLM ships; any other model's are guessed high."""
@@ -89,9 +92,7 @@ class LiteLLMEmbedder:
         items: list[object] = list(response.data or [])
         if items:
             self.wire_format = format_of(items)
-        reply = check_reply(
-            read_items(items), inputs=len(inputs), dimensions=self._model.dimensions, tokens=_tokens(response)
-        )
+        reply = check_reply(read_items(items), inputs=len(inputs), model=self._model, tokens=_tokens(response))
         return replace(reply, cost_usd=self._cost_usd(response, reply.tokens))
 
     async def aclose(self) -> None:

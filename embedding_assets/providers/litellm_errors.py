@@ -6,14 +6,18 @@ status or a code means (provider_faults).
 """
 
 import importlib
+import json
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from embedding_assets.domain.failures import ErrorType, ProviderError
-from embedding_assets.providers.provider_faults import codes_in, error_type_of, retry_after_seconds
+from embedding_assets.domain.surprises import causes, described
+from embedding_assets.providers.provider_faults import Answer, error_type_of, retry_after_seconds
+
+_log = logging.getLogger(__name__)
 
 _ADVICE = {
     ErrorType.RATE_LIMITED: "the provider's rate limit was reached; the request is repeated later",
@@ -31,33 +35,29 @@ _ADVICE = {
     ErrorType.CONTEXT_TOO_LONG: "an input is longer than the model takes: choose smaller chunks for this collection",
     ErrorType.UNEXPECTED: "the provider library failed in a way this program does not know",
 }
-_CREDENTIALS = re.compile(r"credential|api[_ ]?key|access token", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"credential|api[_ ]?key|access token|\bPEM\b", re.IGNORECASE)
 _TIMEOUTS = frozenset({"litellm.exceptions.Timeout", "asyncio.exceptions.TimeoutError"})  # Python 3.10 has its own
 _UNREADABLE = (AttributeError, TypeError, ValueError, LookupError)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """An HTTP error answer that really came from the provider."""
-
-    status: int
-    codes: tuple[str, ...]
-    headers: Mapping[str, str]
+# Google's and Amazon's own libraries, which fetch tokens and sign requests.
+_UNREACHED = frozenset({"google.auth.exceptions.TransportError", "botocore.exceptions.EndpointConnectionError"})
+_SIGNING = ("google.auth.exceptions.", "botocore.exceptions.")
 
 
 def translate(error: Exception, *, model_name: str) -> ProviderError:
     """Our error for an exception out of a LiteLLM call. Its message quotes no text of the provider, only its code."""
-    chain = list(_chain(error))
+    chain = list(causes(error))
     for link in chain:
         if isinstance(link, ProviderError):
             return link
-    text = str(error)
     answer = _answer_in(chain)
+    error_type = error_type_of(answer) if answer else _unanswered(chain)
+    if error_type is ErrorType.UNEXPECTED:
+        facts = f"HTTP {answer.status}" if answer else "no answer"
+        _log.error("unexpected failure of a call to %s (%s): %s", model_name, facts, described(error))
     if answer is None:
-        return _failure(_unanswered(chain, text), model_name, None, None)
+        return _failure(error_type, model_name, None, None)
     headers = {**answer.headers, **_litellm_headers(error)}
-    wait = retry_after_seconds(headers, text)
-    return _failure(error_type_of(answer.status, answer.codes, text), model_name, answer, wait)
+    return _failure(error_type, model_name, answer, retry_after_seconds(headers, answer.text))
 
 
 def refuses_base64(error: Exception, inputs: Sequence[str]) -> bool:
@@ -70,7 +70,7 @@ def refuses_base64(error: Exception, inputs: Sequence[str]) -> bool:
     return getattr(error, "status_code", None) in (400, 422)
 
 
-def _failure(error_type: ErrorType, model_name: str, answer: _Answer | None, wait: float | None) -> ProviderError:
+def _failure(error_type: ErrorType, model_name: str, answer: Answer | None, wait: float | None) -> ProviderError:
     facts = [model_name]
     if answer:
         facts.append(f"HTTP {answer.status}")
@@ -79,29 +79,25 @@ def _failure(error_type: ErrorType, model_name: str, answer: _Answer | None, wai
     return ProviderError(error_type, message, status=answer.status if answer else None, retry_after=wait)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = link.__cause__ or link.__context__
-
-
-def _answer_in(chain: Sequence[BaseException]) -> _Answer | None:
+def _answer_in(chain: Sequence[BaseException]) -> Answer | None:
     for link in chain:
         if isinstance(link, _httpx().HTTPStatusError):
             response: Any = getattr(link, "response", None)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return _Answer(response.status_code, codes_in(_body(response)), headers)
+            return Answer(response.status_code, headers, *_body(response))
     return None
 
 
-def _body(response: Any) -> object:
+def _body(response: Any) -> tuple[object, str]:
+    """Decoded JSON, if it is any, and the text."""
     try:
-        return response.json()
-    except (ValueError, _httpx().StreamError):
-        return None
+        text = str(response.text)
+    except _httpx().StreamError:
+        return None, ""
+    try:
+        return json.loads(text), text
+    except ValueError:
+        return None, text
 
 
 def _httpx() -> Any:
@@ -114,27 +110,33 @@ def _litellm_headers(error: Exception) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
-def _unanswered(chain: Sequence[BaseException], text: str) -> ErrorType:
+def _unanswered(chain: Sequence[BaseException]) -> ErrorType:
     """The error type where no HTTP answer came: the network, this machine's set-up, or an answer nobody could read."""
     httpx = _httpx()
     names = {f"{type(link).__module__}.{type(link).__name__}" for link in chain}
     if any(isinstance(link, (httpx.TimeoutException, TimeoutError)) for link in chain) or _TIMEOUTS & names:
         return ErrorType.PROVIDER_TIMEOUT
-    if any(isinstance(link, (httpx.TransportError, ConnectionError)) for link in chain):
+    if any(isinstance(link, (httpx.TransportError, ConnectionError)) for link in chain) or _UNREACHED & names:
+        return ErrorType.CONNECTION_FAILED
+    if any(getattr(link, "retryable", False) is True for link in chain):  # Google's token endpoint is out of order
         return ErrorType.CONNECTION_FAILED
     if "litellm.exceptions.BudgetExceededError" in names:
         return ErrorType.BUDGET_REACHED
-    return _unsent(chain, text)
+    if any(name.startswith(_SIGNING) for name in names):
+        return ErrorType.CREDENTIALS_REJECTED
+    return _unsent(chain)
 
 
-def _unsent(chain: Sequence[BaseException], text: str) -> ErrorType:
+def _unsent(chain: Sequence[BaseException]) -> ErrorType:
     status = getattr(chain[0], "status_code", None)
+    # LiteLLM puts a traceback with its own source lines into some of its messages.
+    text = str(chain[0]).partition("Traceback (most recent call last)")[0]
     if status in (401, 403) or (status == HTTPStatus.INTERNAL_SERVER_ERROR and _CREDENTIALS.search(text)):
         return ErrorType.CREDENTIALS_REJECTED
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return ErrorType.RATE_LIMITED
     if status in (400, 404, 422) or any(isinstance(link, ImportError) for link in chain):
         return ErrorType.UNKNOWN_MODEL
-    if any(isinstance(link, _UNREADABLE) for link in chain[1:]):
+    if status == HTTPStatus.OK or any(isinstance(link, _UNREADABLE) for link in chain[1:]):
         return ErrorType.MALFORMED_REPLY
     return ErrorType.UNEXPECTED

@@ -8,8 +8,9 @@ import functools
 import importlib
 import logging
 import os
+import sys
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 from embedding_assets.providers.local_embedder import register_local_provider
 
@@ -35,6 +36,7 @@ def _litellm() -> Any:
         # Failures reach the caller as exceptions; its log lines may quote requests.
         logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
     _accept_base64_quietly()
+    _send_once()
     register_local_provider(litellm)
     return litellm
 
@@ -58,6 +60,22 @@ def _accept_base64_quietly() -> None:
     reply.model_dump = functools.partialmethod(reply.model_dump, warnings=False)
 
 
+def _send_once() -> None:
+    """Stop a second request where the first was cut or refused.
+
+    LiteLLM's own HTTP handler, which serves every provider but those of OpenAI's protocol, sends it anew at once: nobody
+    reserved that request, and the first may have been answered.
+    """
+    handlers: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+    handlers.AsyncHTTPHandler.single_connection_post_request = _raise_what_it_handles
+
+
+async def _raise_what_it_handles(*_: object, **__: object) -> NoReturn:
+    error = sys.exc_info()[1]
+    assert error is not None
+    raise error
+
+
 def opened(user: object) -> None:
     """Note a user of LiteLLM's HTTP clients, which it keeps per process and not per caller."""
     with _loading:
@@ -72,5 +90,8 @@ async def closed(user: object) -> None:
     if last:
         litellm = load_litellm()
         await litellm.close_litellm_async_clients()
+        # The one that Ollama's path uses is not among them; it is made anew when it is asked for.
+        if (client := vars(litellm).pop("module_level_aclient", None)) is not None:
+            await client.close()
         # Clients are kept under the id of their event loop, which a later loop may be given again.
         litellm.in_memory_llm_clients_cache.flush_cache()

@@ -1,10 +1,11 @@
-"""What a provider's answer says: from HTTP status, error codes and headers to our error types.
+"""What a provider's answer says: from HTTP status, error codes, sentences and headers to our error types.
 
 Pure: it needs no provider library. Not here: finding these facts in a library's exceptions (litellm_errors).
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -12,14 +13,68 @@ from typing import cast
 
 from embedding_assets.domain.failures import ErrorType
 
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP error answer: `headers` with lower-case names, `body` as decoded JSON (None: it is none), `text` all it says."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: object = None
+    text: str = ""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Its machine-readable words, Amazon's from a header."""
+        header = self.headers.get("x-amzn-errortype", "").partition(":")[0]
+        return ((header,) if _CODE.fullmatch(header) else ()) + codes_in(self.body)
+
+
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{1,60}")
 _CODE_KEYS = frozenset({"code", "type", "status", "reason"})
-_OUT_OF_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
-_UNKNOWN_MODEL = frozenset({"model_not_found", "model_not_available", "deploymentnotfound"})
-_BAD_KEY = frozenset({"invalid_api_key", "api_key_invalid", "authentication_error"})
+_BY_CODE = {
+    **dict.fromkeys(
+        (
+            "insufficient_quota",
+            "billing_hard_limit_reached",
+            "billing_not_active",
+            "billing_disabled",
+            "insufficient_balance",
+            "servicequotaexceededexception",
+        ),
+        ErrorType.BUDGET_REACHED,
+    ),
+    **dict.fromkeys(
+        ("model_not_found", "model_not_available", "invalid_model", "deploymentnotfound", "operationnotsupported"),
+        ErrorType.UNKNOWN_MODEL,
+    ),
+    **dict.fromkeys(
+        (
+            "invalid_api_key",
+            "api_key_invalid",
+            "authentication_error",
+            "unrecognizedclientexception",
+            "expiredtokenexception",
+            "invalidsignatureexception",
+            "incompletesignature",
+            "notauthorized",
+        ),
+        ErrorType.CREDENTIALS_REJECTED,
+    ),
+}
+# Where a provider has no code for it. Each must be all of the message, so that a document that is quoted in one cannot pass for it.
+_BY_SENTENCE = (
+    (re.compile(r"The provided model identifier is invalid\.?"), ErrorType.UNKNOWN_MODEL),
+    (re.compile(r"Invocation of model ID \S+ with on-demand throughput isn.t supported\..*"), ErrorType.UNKNOWN_MODEL),
+    (re.compile(r"Model \S+ is not supported\. Supported models are .*"), ErrorType.UNKNOWN_MODEL),
+    (re.compile(r'("\S+"|[Tt]his (model|server)) does not support embeddings?\.?'), ErrorType.UNKNOWN_MODEL),
+    (re.compile(r"You are using a Trial key, which is limited to \d+ API calls / month\b.*"), ErrorType.BUDGET_REACHED),
+    (re.compile(r"Your AWS account is not authorized to invoke this API operation\.?"), ErrorType.CREDENTIALS_REJECTED),
+)
 _CONTEXT = re.compile(
-    r"context_length_exceeded|maximum context|context length|context window|input token count|too many tokens"
-    r"|max(imum)? (input|sequence) length|exceeds? the max\w* (number of )?tokens",
+    r"context_length_exceeded|maximum context|context length|context window|input token count|too many (input )?tokens"
+    r"|max(imum)? (input|sequence) length|exceeds? the max\w* (number of )?tokens|input is too long|expected maxLength"
+    r"|(less|fewer) than \d+ tokens|too large to process",
     re.IGNORECASE,
 )
 _GOOGLE_DELAY = re.compile(r"[\"']retryDelay[\"']:\s*[\"'](\d+(?:\.\d+)?)s[\"']")
@@ -32,34 +87,51 @@ _BY_STATUS = {
     405: ErrorType.UNKNOWN_MODEL,
     408: ErrorType.PROVIDER_TIMEOUT,
     410: ErrorType.UNKNOWN_MODEL,
-    413: ErrorType.INPUT_REJECTED,
+    424: ErrorType.PROVIDER_UNAVAILABLE,  # Bedrock: the model itself failed
+    501: ErrorType.UNKNOWN_MODEL,  # it is served, but not for this
 }
+# What is about the content of the request; Cohere answers 498 to a word it does not take.
+_ABOUT_INPUTS = frozenset({400, 413, 422, 498})
 
 
-def error_type_of(status: int, codes: tuple[str, ...], text: str) -> ErrorType:
-    """The error type of an HTTP error answer; `codes` are its machine-readable words, `text` is all it says.
+def error_type_of(answer: Answer) -> ErrorType:
+    """The error type of an HTTP error answer.
 
-    Only codes can make an error systemic: a provider may quote the input in its text, and one document must not be
-    able to stop a collection by what it says.
+    Only a code, or a sentence that is all of the message, can make an error systemic: a provider may quote the input, and one
+    document must not be able to stop a collection by what it says.
     """
-    words = {code.lower() for code in codes}
+    status, said = answer.status, _said(answer)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return ErrorType.BUDGET_REACHED if words & _OUT_OF_QUOTA else ErrorType.RATE_LIMITED
-    if status in (400, 422):
-        return _rejection(words, text)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ErrorType.PROVIDER_UNAVAILABLE
-    return _BY_STATUS.get(status, ErrorType.UNEXPECTED)
+        return ErrorType.BUDGET_REACHED if said is ErrorType.BUDGET_REACHED else ErrorType.RATE_LIMITED
+    if said is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return said
+    # Some that run their own model answer 500 to an input that is too long for it.
+    if status in _ABOUT_INPUTS or status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if _CONTEXT.search(answer.text):
+            return ErrorType.CONTEXT_TOO_LONG
+        if status in _ABOUT_INPUTS:
+            return ErrorType.INPUT_REJECTED
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return ErrorType.PROVIDER_UNAVAILABLE if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ErrorType.UNEXPECTED
 
 
-def _rejection(words: set[str], text: str) -> ErrorType:
-    if words & _UNKNOWN_MODEL:
-        return ErrorType.UNKNOWN_MODEL
-    if words & _BAD_KEY:
-        return ErrorType.CREDENTIALS_REJECTED
-    if words & _OUT_OF_QUOTA:
-        return ErrorType.BUDGET_REACHED
-    return ErrorType.CONTEXT_TOO_LONG if _CONTEXT.search(text) else ErrorType.INPUT_REJECTED
+def _said(answer: Answer) -> ErrorType | None:
+    for code in answer.codes:
+        if code.lower() in _BY_CODE:
+            return _BY_CODE[code.lower()]
+    message = message_in(answer.body)
+    return next((error_type for sentence, error_type in _BY_SENTENCE if sentence.fullmatch(message)), None)
+
+
+def message_in(body: object) -> str:
+    """The message of a decoded JSON body, wherever the provider puts it; empty where there is none."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, dict):
+        held = cast(dict[str, object], body)
+        return next((message_in(held[key]) for key in ("error", "message", "detail") if held.get(key)), "")
+    return ""
 
 
 def codes_in(body: object) -> tuple[str, ...]:

@@ -1,21 +1,36 @@
 """Collections and models as they were applied: what every worker agrees on. The file an operator edits is not here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from embedding_assets.domain.models import Distance, EmbeddingModel
 from embedding_assets.store.database import Tx
 from embedding_assets.store.queries import load_queries
+from embedding_assets.store.vectors import VectorTable
 
 _SQL = load_queries("collections")
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedModel:
+    """One row of `models`; `wire_format` is what its provider turned out to speak."""
+
+    id: int
+    fingerprint: str
+    model: EmbeddingModel
+    wire_format: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AppliedCollection:
-    """One row of `collections` with its active model."""
+    """One row of `collections` with its active model, and the one that is built beside it.
+
+    `options` are how the active model is asked, as the file said of it; empty where that was not kept.
+    """
 
     id: int
     name: str
@@ -28,15 +43,32 @@ class AppliedCollection:
     paused: bool
     tracked_since: datetime | None
     last_poll_at: datetime | None
-    model_id: int
-    model_fingerprint: str
-    model: EmbeddingModel
-    wire_format: str | None
+    options: Mapping[str, Any]
+    active: AppliedModel
+    building: AppliedModel | None
+
+    @property
+    def model_id(self) -> int:
+        """The active model's id."""
+        return self.active.id
+
+    @property
+    def model(self) -> EmbeddingModel:
+        """The active model."""
+        return self.active.model
+
+    @property
+    def table(self) -> VectorTable:
+        """Where the active model's vectors are."""
+        return VectorTable(self.id, self.active.id, self.active.model)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionSettings:
-    """What `apply` writes of one collection; `freshness_seconds` is the promise, from change to publication."""
+    """What `apply` writes of one collection; `freshness_seconds` is the promise, from change to publication.
+
+    `options` are how its model is asked, to be read back by whoever gave them.
+    """
 
     name: str
     owner: str
@@ -50,10 +82,14 @@ class CollectionSettings:
     paused: bool
     freshness_seconds: float
     limit_consumer: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
-async def apply(tx: Tx, settings: CollectionSettings) -> int:
-    """Write one collection; returns the id of its model."""
+async def apply(tx: Tx, settings: CollectionSettings, *, beside: bool = False) -> int:
+    """Write one collection; returns the id of its model.
+
+    The model becomes the active one, and none is built. `beside`: it is built beside the active one, which is asked as before.
+    """
     model = settings.model
     values: dict[str, object] = {
         "name": model.name,
@@ -66,7 +102,7 @@ async def apply(tx: Tx, settings: CollectionSettings) -> int:
     }
     row = await (await tx.execute(_SQL["ensure_model"], values)).fetchone()
     model_id: int = row[0] if row else 0
-    await tx.execute(_SQL["upsert_collection"], {**_columns(settings), "model_id": model_id})
+    await tx.execute(_SQL["upsert_collection"], {**_columns(settings), "model_id": model_id, "beside": beside})
     return model_id
 
 
@@ -75,8 +111,27 @@ async def find(tx: Tx, name: str) -> AppliedCollection | None:
     row = await (await tx.execute(_SQL["find_collection"], {"name": name})).fetchone()
     if row is None:
         return None
-    model = EmbeddingModel(row[13], row[14], row[15], Distance(row[16]), row[17], row[18])
-    return AppliedCollection(*row[:13], model=model, wire_format=row[19])
+    active = _model(row[12:21])
+    assert active is not None
+    return AppliedCollection(*row[:12], active=active, building=_model(row[21:30]))
+
+
+async def active_model(tx: Tx, collection_id: int) -> int | None:
+    """The id of the model that search answers from; None when the collection is gone."""
+    row = await (await tx.execute(_SQL["active_model"], {"collection_id": collection_id})).fetchone()
+    return row[0] if row else None
+
+
+async def vector_tables(tx: Tx, collection_id: int) -> list[VectorTable]:
+    """The tables of vectors that the collection has, of whichever model, by the model's id."""
+    rows = await (await tx.execute(_SQL["vector_tables"], {"collection_id": collection_id})).fetchall()
+    found = [_model(row) for row in rows]
+    return [VectorTable(collection_id, one.id, one.model) for one in found if one is not None]
+
+
+async def cut_over(tx: Tx, collection_id: int) -> None:
+    """The model that was built becomes the active one, asked as the file said of it. The caller holds off settles."""
+    await tx.execute(_SQL["cut_over"], {"collection_id": collection_id})
 
 
 async def names(tx: Tx) -> list[str]:
@@ -85,7 +140,7 @@ async def names(tx: Tx) -> list[str]:
 
 
 async def has_publications(tx: Tx, name: str) -> bool:
-    """Whether anything of the collection is published."""
+    """Whether anything of the collection is published under its active model."""
     row = await (await tx.execute(_SQL["has_publications"], {"name": name})).fetchone()
     return bool(row and row[0])
 
@@ -121,4 +176,13 @@ def _columns(settings: CollectionSettings) -> dict[str, object]:
         "weight": settings.weight,
         "paused": settings.paused,
         "freshness_seconds": settings.freshness_seconds,
+        "options": Jsonb(dict(settings.options)),
     }
+
+
+def _model(row: Sequence[Any]) -> AppliedModel | None:
+    """Of the nine columns that the query has of a model."""
+    if row[0] is None:
+        return None
+    model = EmbeddingModel(row[2], row[3], row[4], Distance(row[5]), row[6], row[7])
+    return AppliedModel(row[0], row[1], model, row[8])

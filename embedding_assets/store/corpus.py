@@ -5,6 +5,7 @@ Vectors are not here (store/vectors): they are stored before a settle, under the
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
@@ -15,6 +16,15 @@ from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("corpus")
 _CHUNK_TYPES = ["int4", "int4", "text", "int8", "int4", "text", "int4", "int4", "int4", "bytea"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """A stored document as far as it makes inputs."""
+
+    document_key: str
+    title: str
+    content: str
 
 
 async def published_state(
@@ -78,10 +88,28 @@ async def content_hashes(tx: Tx, collection_id: int, document_keys: Sequence[str
     return {row[0]: row[1] for row in await (await tx.execute(_SQL["content_hashes"], values)).fetchall()}
 
 
-async def stale_keys(tx: Tx, collection_id: int, shards: Sequence[int]) -> list[str]:
-    """Documents of these shards published under another chunker than the collection's, sorted."""
-    values = {"collection_id": collection_id, "shards": list(shards)}
+async def stale_keys(tx: Tx, collection_id: int, shards: Sequence[int], *, most: int | None = None) -> list[str]:
+    """Documents of these shards published under another chunker than the collection's and not queued yet, sorted."""
+    values = {"collection_id": collection_id, "shards": list(shards), "most": most}
     return [row[0] for row in await (await tx.execute(_SQL["stale_keys"], values)).fetchall()]
+
+
+async def stale_texts(
+    tx: Tx, collection_id: int, model_id: int, chunker_fingerprint: str, *, after: str, documents: int, size: int
+) -> list[StoredText]:
+    """The next documents after this key that were published under another chunker, queued or not; none at the end.
+
+    At most `documents`, and no more once they hold `size` bytes together.
+    """
+    values = {
+        "collection_id": collection_id,
+        "model_id": model_id,
+        "chunker_fingerprint": chunker_fingerprint,
+        "after": after,
+        "documents": documents,
+        "size": size,
+    }
+    return [StoredText(*row) for row in await (await tx.execute(_SQL["stale_texts"], values)).fetchall()]
 
 
 async def corpus_counts(tx: Tx, collection_id: int, model_id: int) -> tuple[int, int]:

@@ -1,12 +1,15 @@
-"""Failed documents and every attempt they made. Not here: the class of an error or the ladder (domain)."""
+"""Failed documents and every attempt they made. Not here: the class of an error or the ladder (domain), what people do (triage)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from embedding_assets.domain.backoff import Decision, Retry
-from embedding_assets.domain.work import Fail, Lane
-from embedding_assets.store.database import Tx
+from typing_extensions import assert_never
+
+from embedding_assets.domain.backoff import Decision, Escalate, InQueue, OnlyRecord, Retry
+from embedding_assets.domain.redaction import redacted
+from embedding_assets.domain.work import ClaimedItem, Fail, Lane
+from embedding_assets.store.database import Tx, storable
 from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("failures")
@@ -14,10 +17,17 @@ _SQL = load_queries("failures")
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Where a document's failures stand: attempts of this episode so far, and its number."""
+    """What a claim's failure belongs to: attempts of this episode so far, and its number.
+
+    `is_open`: the document is retrying or queued. `is_past`: the failure is of older content than the document's row is
+    about, or a person dismissed it. `waiting` is the generation of newer work in the queue, None when there is none.
+    """
 
     attempts: int
     number: int
+    is_open: bool = False
+    is_past: bool = False
+    waiting: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +40,31 @@ class FailureCount:
     documents: int
 
 
-async def episodes(tx: Tx, collection_id: int, document_keys: Sequence[str]) -> dict[str, Episode]:
-    """The episode each document's next failure belongs to: the open one, or a new one after what had ended.
+async def episodes(tx: Tx, collection_id: int, items: Sequence[ClaimedItem]) -> dict[str, Episode]:
+    """The episode each claim's failure belongs to: the open one, or a new one after what had ended.
 
-    An escalated document is tried again only when its content is new or a person asked for it: that starts afresh.
+    The claims' rows must be locked, so that no newer work is folded meanwhile; this locks the failed documents' too.
     """
-    values = {"collection_id": collection_id, "document_keys": list(document_keys)}
-    past = dict(await (await tx.execute(_SQL["last_episodes"], values)).fetchall())
-    opened = {
-        key: Episode(attempts, n)
-        for key, attempts, n in await (await tx.execute(_SQL["open_failures"], values)).fetchall()
+    values = {"collection_id": collection_id, "document_keys": [item.document_key for item in items]}
+    known = {row[0]: row[1:] for row in await (await tx.execute(_SQL["episodes"], values)).fetchall()}
+    waiting = dict(await (await tx.execute(_SQL["waiting"], values)).fetchall())
+    return {
+        item.document_key: _episode(item, known.get(item.document_key), waiting.get(item.document_key))
+        for item in items
     }
-    return {key: opened.get(key) or Episode(0, past.get(key, 0) + 1) for key in document_keys}
+
+
+def _episode(item: ClaimedItem, row: tuple[str, int, int, int] | None, waiting: int | None) -> Episode:
+    if row is None:
+        return Episode(0, 1, waiting=waiting)
+    status, attempts, number, since_generation = row
+    if item.generation < since_generation:
+        return Episode(0, number - 1, is_past=True)
+    if status == "dismissed":
+        return Episode(attempts, number, is_past=True)
+    if status in ("retrying", "queued"):
+        return Episode(attempts, number, is_open=True, waiting=waiting)
+    return Episode(0, number + 1, waiting=waiting)
 
 
 async def record(
@@ -52,34 +75,46 @@ async def record(
     decision: Decision,
     *,
     run_id: str,
+    seconds: float | None = None,
     now: datetime | None = None,
 ) -> None:
-    """Write one attempt and what follows it."""
+    """Write one attempt, which took `seconds`, and what follows it."""
     error = failure.error
-    retry_after = decision.after_seconds if isinstance(decision, Retry) else None
-    values: dict[str, object] = {
+    attempt: dict[str, object] = {
         "collection_id": collection_id,
         "document_key": failure.item.document_key,
         "episode": episode.number,
-        "attempt": episode.attempts + 1,
+        "attempt": None if episode.is_past else episode.attempts + 1,
         "stage": failure.stage.value,
         "failure_class": error.failure_class.value,
         "error_type": error.error_type.value,
-        "message": _storable(str(error))[:2000],
+        "message": storable(redacted(str(error))),
         "provider_status": error.status,
         "run_id": run_id,
-        "status": "escalated" if retry_after is None else "retrying",
-        "lane": failure.item.lane.value,
-        "retry_after": retry_after,
+        "seconds": seconds,
         "now": now,
     }
-    await tx.execute(_SQL["record_attempt"], values)
-    await tx.execute(_SQL["record_failure"], values)
+    await tx.execute(_SQL["record_attempt"], attempt)
+    match decision:
+        case Retry():
+            follows = ("retrying", decision.after_seconds)
+        case Escalate():
+            follows = ("escalated", None)
+        case InQueue():
+            follows = ("queued", None)
+        case OnlyRecord():
+            return
+        case _:
+            assert_never(decision)
+    values = {**attempt, "status": follows[0], "retry_after": follows[1], "lane": failure.item.lane.value}
+    await tx.execute(_SQL["record_failure"], values | _place(episode, decision))
 
 
-def _storable(message: str) -> str:
-    """A source may quote a name that is not UTF-8: a failure that cannot be recorded would fail the run, every time."""
-    return message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+def _place(episode: Episode, decision: Decision) -> dict[str, object]:
+    """Where the document stands afterwards: newer work after a first failure is an episode of its own."""
+    if isinstance(decision, InQueue) and not episode.is_open:
+        return {"row_episode": episode.number + 1, "row_attempts": 0, "since_generation": episode.waiting}
+    return {"row_episode": episode.number, "row_attempts": episode.attempts + 1, "since_generation": 0}
 
 
 async def resolve(tx: Tx, collection_id: int, document_keys: Sequence[str], *, now: datetime | None = None) -> None:
@@ -93,12 +128,8 @@ async def take_due(
 ) -> list[tuple[str, Lane]]:
     """Mark documents whose next retry is due as queued, and return them with their lanes; the caller enqueues them."""
     values = {"collection_id": collection_id, "documents": documents, "now": now}
-    due = [(key, Lane(lane)) for key, lane in await (await tx.execute(_SQL["due"], values)).fetchall()]
-    if due:
-        await tx.execute(
-            _SQL["mark_queued"], {"collection_id": collection_id, "document_keys": [key for key, _ in due]}
-        )
-    return due
+    rows = await (await tx.execute(_SQL["take_due"], values)).fetchall()
+    return sorted((key, Lane(lane)) for key, lane in rows)
 
 
 async def count_due(tx: Tx, collection_id: int, *, now: datetime | None = None) -> int:

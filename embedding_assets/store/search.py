@@ -33,6 +33,11 @@ class SearchResult:
     locations: Sequence[Mapping[str, object]]
 
 
+async def in_one_snapshot(tx: Tx) -> None:
+    """What this transaction reads is as of one moment; must be its first statement."""
+    await tx.execute(_SQL["in_one_snapshot"])
+
+
 async def search(
     tx: Tx,
     collection: str,

@@ -4,9 +4,11 @@ Rows are inserted and deleted, never updated. Not here: which document holds an 
 (store/vector_index), search (store/search).
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import anyio
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
@@ -38,7 +40,7 @@ class VectorTable:
     @property
     def name(self) -> str:
         """Its name in the schema `embedding_assets`."""
-        return f"embeddings_{self.collection_id}_{self.model_id}"
+        return table_name(self.collection_id, self.model_id)
 
     @property
     def index_name(self) -> str:
@@ -70,6 +72,11 @@ class TableFacts:
     table_bytes: int
     index_bytes: int
     index_valid: bool | None
+
+
+def table_name(collection_id: int, model_id: int) -> str:
+    """The table of a collection's vectors under a model, in the schema `embedding_assets`."""
+    return f"embeddings_{collection_id}_{model_id}"
 
 
 async def create_table(tx: Tx, table: VectorTable) -> None:
@@ -112,20 +119,35 @@ async def hold_off_collector(tx: Tx, table: VectorTable) -> None:
 
 
 async def hold_off_settles(tx: Tx, table: VectorTable) -> None:
-    """The collector's first statement: waits for the settles in progress, and holds off new ones."""
+    """Waits for the settles in progress and holds off new ones: of the collector, and of whoever changes publications or models."""
     await tx.execute(_SQL["hold_off_settles"], {"space": _LOCK_SPACE, "table": table.lock_key})
 
 
+@asynccontextmanager
+async def settles_held_off(connection: Tx, table: VectorTable) -> AsyncGenerator[None, None]:
+    """The same without a transaction, for the length of the block; `connection` is in autocommit.
+
+    Only transactions of this very connection pass. Closing it lets the settles go, whatever became of the block.
+    """
+    values = {"space": _LOCK_SPACE, "table": table.lock_key}
+    await connection.execute(_SQL["hold_off_settles_beyond"], values)
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await connection.execute(_SQL["let_settles_go"], values)
+
+
 async def inputs_without_vectors(
-    tx: Tx, table: VectorTable, shards: Sequence[int], *, inputs: int, given_up: Sequence[bytes] = ()
+    tx: Tx, table: VectorTable, shards: Sequence[int], *, inputs: int, after: bytes = b""
 ) -> list[MissingInput]:
-    """Up to `inputs` published inputs of these shards whose vector is missing or zero, leaving out `given_up`."""
+    """The next `inputs` published inputs of these shards after this hash whose vector is missing or zero, by hash."""
     values = {
         "collection_id": table.collection_id,
         "model_id": table.model_id,
         "shards": list(shards),
         "inputs": inputs,
-        "given_up": list(given_up),
+        "after": after,
     }
     cursor = await tx.execute(_fill(_SQL["inputs_without_vectors"], table), values)
     return [MissingInput(*row) for row in await cursor.fetchall()]

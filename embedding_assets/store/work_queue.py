@@ -46,13 +46,15 @@ class Pick:
     """Which of the ready items a claim takes.
 
     `of_each` bounds the items of each shard, in the order of the shards; `leave` names documents to leave; `suspects` takes
-    those that lost two workers, and only those; `waited_seconds` those that waited so long already.
+    those that lost two workers, and only those; `waited_seconds` those that waited so long already. `starts` is since when
+    items of each shard must have been ready, None for any.
     """
 
     of_each: Sequence[int] | None = None
     leave: Sequence[str] = ()
     suspects: bool = False
     waited_seconds: float = 0.0
+    starts: Sequence[datetime | None] = ()
 
 
 async def enqueue(
@@ -75,20 +77,21 @@ async def enqueue(
 
 
 async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datetime | None = None) -> int:
-    """Turn up to `arrivals` arrivals into work items and open the obligations of live changes; how many were taken."""
+    """Turn up to `arrivals` arrivals into work items, and live changes into obligations; how many were taken."""
     cursor = await tx.execute(_SQL["fold"], {"collection_id": collection_id, "arrivals": arrivals, "now": now})
     rows = await cursor.fetchall()
-    changed = [row for row in rows if row[3] is not None]
+    changed = [row for row in rows if row[2] is not None]
     if changed:
         values = {
             "collection_id": collection_id,
             "document_keys": [row[0] for row in changed],
             "generations": [row[1] for row in changed],
-            "claimed": [row[2] for row in changed],
-            "due_from": [row[3] for row in changed],
+            "due_from": [row[2] for row in changed],
         }
+        # Before the obligations: whoever dismisses a failed document locks in this order too.
+        await tx.execute(_SQL["restart_failures"], values)
         await tx.execute(_SQL["open_obligations"], values)
-    return sum(row[4] for row in rows)
+    return sum(row[3] for row in rows)
 
 
 async def claim(
@@ -108,6 +111,7 @@ async def claim(
         "collection_id": collection_id,
         "shards": list(shards),
         "of_each": list(pick.of_each) if pick.of_each is not None else [items] * len(shards),
+        "starts": list(pick.starts),
         "lane": lane.value,
         "items": items,
         "owner": owner,
@@ -118,10 +122,7 @@ async def claim(
         "now": now,
     }
     cursor = await tx.execute(_SQL["claim"], values)
-    return [
-        ClaimedItem(key, shard, Lane(lane_), fence, generation, first_enqueued_at, lost)
-        for key, shard, lane_, fence, generation, first_enqueued_at, lost in await cursor.fetchall()
-    ]
+    return [ClaimedItem(key, shard, Lane(lane_), *others) for key, shard, lane_, *others in await cursor.fetchall()]
 
 
 async def extend(

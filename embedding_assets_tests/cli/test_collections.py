@@ -42,13 +42,6 @@ def test_chunking_edited_and_not_applied_is_told_with_both_values(applied: Proje
     assert "collections apply" in called.err
 
 
-def test_another_model_is_refused_once_documents_are_published_and_told_with_both_values(published: Project) -> None:
-    edit("normalized = true", "normalized = false")
-    called = published.call("collections", "apply")
-    assert called.code == 1
-    assert "(normalized is False in the file and True in the database)" in called.err
-
-
 def test_the_list_tells_what_was_edited_and_not_applied(applied: Project) -> None:
     assert "differs" not in applied.call("collections", "list").out
     edit("[collections.handbook.source]", "[collections.handbook]\npaused = true\n[collections.handbook.source]")

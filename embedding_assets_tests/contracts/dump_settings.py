@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from embedding_assets.settings import Settings, allowed_for, default_of, variable_of
+from embedding_assets.setting_fields import allowed_for, default_of
+from embedding_assets.settings import Settings, variable_of
 
 SETTINGS_FILE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -10,7 +11,7 @@ SETTINGS_FILE = Path(__file__).parents[2] / "docs" / "settings.md"
 def settings_table() -> str:
     """All settings as a Markdown page."""
     rows = [
-        f"| `{variable_of(name)}` | {default_of(name)} | {allowed_for(name)} | {field.description} |"
+        f"| `{variable_of(name)}` | {default_of(Settings, name)} | {allowed_for(Settings, name)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
     head = (

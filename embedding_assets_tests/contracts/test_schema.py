@@ -10,6 +10,8 @@ from embedding_assets.store import migrations
 from embedding_assets_tests.contracts.dump_schema import SCHEMA_FILE, dump_schema
 from embedding_assets_tests.support.server import database_at
 
+_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+
 
 def test_the_migrated_database_has_the_committed_schema(database_url: str) -> None:
     assert dump_schema(database_url) == SCHEMA_FILE.read_text(encoding="utf-8"), "run `make schema`"
@@ -34,7 +36,7 @@ def test_many_that_migrate_at_once_migrate_once(empty_database_url: str) -> None
         migrator.start()
     for migrator in migrators:
         migrator.join()
-    assert sorted(applied) == [[], [], [], ["0001", "0002", "0003"]]
+    assert sorted(applied) == [[], [], [], _REVISIONS]
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(empty_database_url: str) -> None:
@@ -46,14 +48,14 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_database_url: str) -
         connection.execute("DROP VIEW embedding_assets.forecasts")
         tables = "SELECT relname FROM pg_class WHERE relnamespace = 'embedding_assets'::regnamespace AND relkind = 'r'"
         assert set(connection.execute(tables).fetchall()) <= {("schema_version",)}
-    assert migrations.upgrade(empty_database_url) == ["0001", "0002", "0003"]
+    assert migrations.upgrade(empty_database_url) == _REVISIONS
 
 
 def test_the_vector_extension_may_live_in_a_schema_of_its_own(empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA extensions")
         connection.execute("CREATE EXTENSION vector SCHEMA extensions")
-    assert migrations.upgrade(empty_database_url) == ["0001", "0002", "0003"]
+    assert migrations.upgrade(empty_database_url) == _REVISIONS
 
 
 def test_a_database_that_cannot_be_reached_is_told_as_such(database_url: str) -> None:

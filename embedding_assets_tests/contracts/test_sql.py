@@ -1,21 +1,18 @@
 """Every named query: PostgreSQL takes it, Python gives it what it asks for and nothing else, somebody uses it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from psycopg import Connection
-from typing_extensions import LiteralString
 
 from embedding_assets.store import queries
 from embedding_assets.store.database import Database
 from embedding_assets.store.queries import all_queries
 from embedding_assets_tests.support.collections import MadeCollection, make_collection
 from embedding_assets_tests.support.database import run
-from embedding_assets_tests.support.queue import ALL_SHARDS
 from embedding_assets_tests.support.server import fresh_database
 from embedding_assets_tests.support.sql_files import (
     parameter_names,
@@ -87,61 +84,3 @@ def test_a_function_gives_its_queries_the_parameters_they_name_and_no_others(fil
         asked = {name for query in module.queries_of(function) for name in parameter_names(_QUERIES[f"{file}.{query}"])}
         if asked:
             assert (function, module.keys_of(function)) == (function, asked)
-
-
-def test_a_claim_reads_only_what_it_claims(database_url: str) -> None:
-    values = {
-        "collection_id": 1,
-        "shards": list(ALL_SHARDS),
-        "lane": "live",
-        "items": 200,
-        "owner": "worker",
-        "lease_seconds": 60.0,
-        "suspects": False,
-        "of_each": [13] * len(ALL_SHARDS),
-        "waited_seconds": 0.0,
-        "leave": [f"held-{number}" for number in range(400)],
-        "now": None,
-    }
-    for analyzed in (False, True):
-        nodes = _plan_over_20_000_items(database_url, _QUERIES["work_queue.claim"], values, analyzed=analyzed)
-        assert [node for node in nodes if node["Node Type"] in {"Sort", "Seq Scan", "Hash Join"}] == []
-        [ready] = [node for node in nodes if node.get("Index Name") == "work_items_ready"]
-        for column in ("collection_id", "shard", "lane", "available_at"):
-            assert column in ready["Index Cond"]
-
-
-def test_whether_work_is_ready_is_seen_in_the_index(database_url: str) -> None:
-    values = {"collection_id": 1, "shards": list(ALL_SHARDS), "now": None}
-    nodes = _plan_over_20_000_items(database_url, _QUERIES["work_queue.ready_work"], values, analyzed=True)
-    [ready] = [node for node in nodes if node.get("Relation Name") == "work_items"]
-    assert (ready["Index Name"], "available_at" in ready["Index Cond"]) == ("work_items_ready", True)
-
-
-def _plan_over_20_000_items(
-    database_url: str, query: LiteralString, values: Mapping[str, object], *, analyzed: bool
-) -> list[dict[str, Any]]:
-    """The plan's nodes, over a queue of 20,000 items in 16 shards."""
-
-    async def fill(db: Database) -> None:
-        await make_collection(db)
-
-    run(database_url, fill)
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
-            """
-            INSERT INTO embedding_assets.work_items
-                (collection_id, document_key, lane, first_enqueued_at, generation, available_at)
-            SELECT 1, 'document-' || n, 'live', now(), n, now() - make_interval(secs => n)
-            FROM generate_series(1, 20000) AS n ON CONFLICT DO NOTHING
-            """
-        )
-        if analyzed:
-            connection.execute("ANALYZE embedding_assets.work_items")
-        row = connection.execute("EXPLAIN (FORMAT JSON) " + query, values).fetchone()
-    assert row is not None
-    return _nodes(row[0][0]["Plan"])
-
-
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", []) for node in _nodes(child))]

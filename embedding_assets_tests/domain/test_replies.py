@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embedding_assets.domain.failures import ErrorType, ProviderError
+from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets.domain.replies import check_reply
 
@@ -18,8 +19,8 @@ def _vector(*values: float) -> Vector:
 A, B, C = _vector(1, 0), _vector(0, 1), _vector(3, 4)
 
 
-def _check(*items: tuple[int, Vector]) -> EmbeddingReply:
-    return check_reply(items, inputs=3, dimensions=2, tokens=7)
+def _check(*items: tuple[int, Vector], storage: str = "vector") -> EmbeddingReply:
+    return check_reply(items, inputs=3, model=EmbeddingModel("any", 2, storage), tokens=7)
 
 
 def test_an_honest_reply_passes_whole() -> None:
@@ -64,6 +65,23 @@ def test_a_bad_vector_is_rejected_by_its_position_and_left_as_zeros(bad: Vector,
     reply = _check((2, C), (1, bad), (0, A))
     assert [(item.position, item.error_type) for item in reply.rejected] == [(1, error_type)]
     np.testing.assert_array_equal(reply.vectors, [A, _vector(0, 0), C])
+
+
+@pytest.mark.parametrize(
+    ("vector", "error_type"),
+    [
+        (_vector(65_504, -65_504), None),
+        (_vector(65_519, 1), None),  # rounds down to 65,504
+        (_vector(65_520, 1), ErrorType.NON_FINITE),
+        (_vector(1, -1e30), ErrorType.NON_FINITE),
+        (_vector(6e-8, 0), None),
+        (_vector(2e-8, -2e-8), ErrorType.ZERO_VECTOR),
+    ],
+)
+def test_a_vector_is_checked_as_a_halfvec_holds_it(vector: Vector, error_type: ErrorType | None) -> None:
+    assert not _check((0, A), (1, vector), (2, C)).rejected
+    rejected = _check((0, A), (1, vector), (2, C), storage="halfvec").rejected
+    assert [item.error_type for item in rejected] == ([] if error_type is None else [error_type])
 
 
 def test_rejected_inputs_come_in_the_order_of_the_request() -> None:

@@ -1,6 +1,7 @@
 """Sources whose keys, listings, metadata or errors are not what a folder's would be."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -43,7 +44,11 @@ def _on_source(database_url: str, source: _Awkward, body: Callable[[Workbench], 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("key", ["no\0text", "no\udcfftext"])
+# Random enough that PostgreSQL cannot compress it into an index's row.
+_LONG = "/".join(hashlib.sha512(str(n).encode()).hexdigest() for n in range(24))
+
+
+@pytest.mark.parametrize("key", ["no\0text", "no\udcfftext", _LONG], ids=["nul", "surrogate", "long"])
 def test_a_key_that_cannot_be_stored_is_left_out_and_counted(database_url: str, key: str) -> None:
     async def body(bench: Workbench) -> None:
         found = await sync_source(bench)

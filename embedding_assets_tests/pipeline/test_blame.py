@@ -69,7 +69,46 @@ def test_what_every_input_meets_fails_the_run_and_no_document(
         assert raised.value.error_type is error
         assert await attempts_recorded(bench) == 0
         provider.reset()
-        assert (await EmbeddingIngestionPipeline(bench).run()).total.published == 4
+        assert (await EmbeddingIngestionPipeline(bench).run(probe_now=True)).total.published == 4
+
+    on_bench_and_provider(database_url, tmp_path, body)
+
+
+_REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON embedding_assets.documents
+FOR EACH ROW WHEN (NEW.document_key ~ '{}') EXECUTE FUNCTION refuse()
+"""
+
+
+def test_a_document_that_postgresql_refuses_for_a_reason_nobody_foresaw_fails_alone(
+    database_url: str, tmp_path: Path
+) -> None:
+    write_documents(tmp_path, 6)
+
+    async def body(bench: Workbench, _: Simulator) -> None:
+        async with bench.db.transaction() as tx:
+            await tx.execute(_REFUSE.format("003").encode())
+        outcome = await sync_and_run(bench)
+        assert (outcome.total.published, outcome.total.errors) == (5, {"unexpected": 1})
+
+    on_bench_and_provider(database_url, tmp_path, body)
+
+
+def test_what_postgresql_refuses_of_every_document_fails_the_run_and_charges_none(
+    database_url: str, tmp_path: Path
+) -> None:
+    write_documents(tmp_path, 6)
+
+    async def body(bench: Workbench, _: Simulator) -> None:
+        async with bench.db.transaction() as tx:
+            await tx.execute(_REFUSE.format("document").encode())
+        await sync_source(bench)
+        together = replace(bench, pace=replace(bench.pace, settle_documents=6, settle_interval=20))
+        with pytest.raises(ClassifiedError, match="P0001") as raised:
+            await EmbeddingIngestionPipeline(together).run()
+        assert raised.value.error_type is ErrorType.UNEXPECTED
+        assert await attempts_recorded(bench) == 0
 
     on_bench_and_provider(database_url, tmp_path, body)
 

@@ -119,3 +119,22 @@ def test_what_is_given_back_keeps_its_place(database_url: str, tmp_path: Path) -
         assert [await _take(claims, 1) for _ in range(3)] == [[first], [second], [third]]
 
     on_bench(database_url, tmp_path, body)
+
+
+def test_what_is_given_back_behind_a_run_is_claimed_before_it_ends(database_url: str, tmp_path: Path) -> None:
+    async def body(bench: Workbench) -> None:
+        first, second, third = _keys(3, 3)
+        claims = Claims(bench, ALL)
+        for key in (first, second):
+            await _queue(bench, [key], Lane.LIVE)
+            assert await _take(claims, 1) == [key]
+        given_back = claims.held[first]
+        async with bench.db.transaction() as tx:
+            await work_queue.release(tx, bench.target.collection_id, [given_back])
+        claims.settled([given_back])
+        await _queue(bench, [third], Lane.LIVE)
+        taken = await _take(claims, 10)
+        claims.settled(list(claims.held.values()))
+        assert sorted(taken + await _take(claims, 10)) == sorted([first, third])
+
+    on_bench(database_url, tmp_path, body)

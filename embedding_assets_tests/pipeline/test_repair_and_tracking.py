@@ -8,7 +8,8 @@ from psycopg import sql
 from embedding_assets.domain.chunking import ChunkingStrategy
 from embedding_assets.pipeline.ingest import ALL_SHARDS, EmbeddingIngestionPipeline
 from embedding_assets.pipeline.repair import repair_vectors
-from embedding_assets.pipeline.tracking import queue_changed, queue_stale, requeue_due, retrack
+from embedding_assets.pipeline.reprocessing import requeue_due
+from embedding_assets.pipeline.tracking import queue_changed, queue_stale, retrack
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import (

@@ -41,6 +41,13 @@ def test_a_bad_vector_fails_its_document_alone(
     _assert_right(vectors)
 
 
+def test_a_value_that_a_halfvec_cannot_hold_fails_its_document_alone(database_url: str, tmp_path: Path) -> None:
+    outcome, failed, vectors = _run(database_url, tmp_path, FaultKind.HUGE, marker=_POISON, storage="halfvec")
+    assert outcome.total.published == 9
+    assert [(row.document_key, row.error_type) for row in failed] == [("document-003.md", "non_finite")]
+    assert len(vectors) == 27
+
+
 def test_a_reply_with_a_vector_too_few_stores_nothing_and_halving_finds_its_input(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -65,7 +72,7 @@ def test_a_reply_in_another_order_is_put_right_by_its_indexes_and_counted(databa
 
 
 def _run(
-    database_url: str, folder: Path, lie: FaultKind, marker: str
+    database_url: str, folder: Path, lie: FaultKind, marker: str, storage: str = "vector"
 ) -> tuple[RunOutcome, list[FailedRow], dict[str, list[float]]]:
     write_documents(folder, 10)
 
@@ -78,7 +85,7 @@ def _run(
     async def run() -> tuple[RunOutcome, list[FailedRow], dict[str, list[float]]]:
         with Simulator() as provider:
             provider.fault(lie, marker=marker)
-            async with open_bench(database_url, folder, simulated_model(provider)) as bench:
+            async with open_bench(database_url, folder, simulated_model(provider, storage=storage)) as bench:
                 return await body(bench)
 
     return asyncio.run(run())

@@ -1,5 +1,6 @@
 """Each failure of a provider, over real HTTP: its error type, and that it cost one request."""
 
+import logging
 import socket
 import traceback
 
@@ -136,6 +137,26 @@ def test_neither_the_message_nor_the_traceback_quotes_the_document_or_the_key(pr
     assert "Example Corp" not in told
     assert SECRET not in told
     assert str(status) in told
+
+
+@pytest.mark.parametrize(("fault", "place"), [(FaultKind.STATUS, "HTTP 418"), (FaultKind.RESET, None)])
+def test_a_failure_that_nobody_foresaw_is_logged_with_its_type_and_place_but_no_text(
+    provider: Simulator, caplog: pytest.LogCaptureFixture, fault: FaultKind, place: str | None
+) -> None:
+    provider.fault(fault, status=418, message=f"cannot embed {DOCUMENT} with {SECRET}")
+    with caplog.at_level(logging.ERROR):
+        failure = _failure(provider)
+    assert (failure.error_type is ErrorType.UNEXPECTED) == (place is not None)
+    logged = [record.getMessage() for record in caplog.records]
+    if place is None:
+        assert logged == []
+        return
+    [message] = logged
+    assert place in message
+    assert "litellm.exceptions." in message
+    assert "litellm_embedder.py" in message
+    assert "Example Corp" not in message
+    assert SECRET not in message
 
 
 def test_a_document_that_talks_of_quotas_and_models_cannot_stop_the_collection(provider: Simulator) -> None:

@@ -23,8 +23,10 @@ class FaultKind(str, Enum):
     ONE_TOO_FEW = "one_too_few"
     REORDERED = "reordered"
     WRONG_INDEXES = "wrong_indexes"
+    SHIFTED_INDEXES = "shifted_indexes"
     NAN = "nan"
     ZERO = "zero"
+    HUGE = "huge"
     WRONG_DIMENSION = "wrong_dimension"
 
 
@@ -32,10 +34,10 @@ class FaultKind(str, Enum):
 class Fault:
     """One fault, acted out on the requests it matches.
 
-    It matches a request with an input that contains `marker` and is longer than `longer_than` characters; `nan`, `zero`
-    and `wrong_dimension` spoil only those inputs' vectors. `times` bounds the requests it is acted out on (None: all).
-    `status`, `code`, `message` and `retry_after` (the header's value) shape an error reply; `seconds` to `seconds_max`
-    is the delay of `delay`, longer than the caller's time-out to make one.
+    It matches a request with an input that contains `marker` and is longer than `longer_than` characters; `nan`, `zero`,
+    `huge` (70,000: a halfvec holds 65,504) and `wrong_dimension` spoil only those inputs' vectors. `times` bounds the
+    requests it is acted out on (None: all). `status`, `code`, `message` and `retry_after` (the header's value) shape an
+    error reply; `seconds` to `seconds_max` is the delay of `delay`, longer than the caller's time-out to make one.
     """
 
     kind: FaultKind

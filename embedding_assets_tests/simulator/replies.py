@@ -47,6 +47,8 @@ def _vector(text: str, dimensions: int, fault: Fault | None) -> NDArray[np.float
         vector[0] = np.nan
     elif fault.kind is FaultKind.ZERO:
         vector[:] = 0
+    elif fault.kind is FaultKind.HUGE:
+        vector[0] = 70_000
     elif fault.kind is FaultKind.WRONG_DIMENSION:
         return expected_vector(text, dimensions + 1)
     return vector
@@ -67,4 +69,6 @@ def _arranged(items: list[Item], kind: FaultKind | None) -> list[Item]:
         return items[::-1]
     if kind is FaultKind.WRONG_INDEXES:
         return [{**item, "index": 0} for item in items]
+    if kind is FaultKind.SHIFTED_INDEXES:
+        return [{**item, "index": index} for index, item in enumerate(items, start=1)]
     return items

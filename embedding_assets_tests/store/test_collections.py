@@ -25,8 +25,8 @@ async def test_what_was_applied_is_found_with_its_model(db: Database) -> None:
     assert found is not None
     assert (found.name, found.owner, found.limit_name, found.paused) == ("docs", "team", "vertex", True)
     assert (found.source, found.chunking) == (settings.source, settings.chunking)
-    assert (found.chunker_fingerprint, found.wire_format) == (settings.chunker_fingerprint, None)
-    assert (found.model_id, found.model, found.model_fingerprint) == (model_id, MODEL, MODEL.fingerprint)
+    assert (found.chunker_fingerprint, found.active.wire_format) == (settings.chunker_fingerprint, None)
+    assert (found.model_id, found.model, found.active.fingerprint) == (model_id, MODEL, MODEL.fingerprint)
     assert (found.tracked_since, found.last_poll_at) == (None, None)
 
 
@@ -70,7 +70,7 @@ async def test_what_the_provider_speaks_is_remembered(db: Database) -> None:
         await collections.remember_wire_format(tx, docs.model_id, "float")
         found = await collections.find(tx, "docs")
     assert found is not None
-    assert found.wire_format == "float"
+    assert found.active.wire_format == "float"
 
 
 @pytest.mark.parametrize("name", ["Docs", "1st", "do-cs", "", "d" * 42, "docs; DROP TABLE"])

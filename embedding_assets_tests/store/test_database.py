@@ -37,7 +37,7 @@ async def test_a_transaction_that_raises_leaves_nothing(db: Database) -> None:
         ("SELECT '{]'::jsonb", ErrorType.INVALID_DATA),
         ("SELECT chr(0)", ErrorType.INVALID_DATA),
         ("SELECT no_such_column", ErrorType.UNEXPECTED),
-        ("INSERT INTO embedding_assets.schema_version VALUES (NULL)", ErrorType.UNEXPECTED),
+        ("INSERT INTO embedding_assets.schema_version VALUES (NULL)", ErrorType.INVALID_DATA),
         ("SELECT pg_terminate_backend(pg_backend_pid())", ErrorType.DATABASE_UNAVAILABLE),
     ],
 )
@@ -49,6 +49,23 @@ async def test_an_error_of_postgresql_is_classified(db: Database, statement: str
     assert caught.value.error_type is error_type
     assert str(caught.value).startswith("PostgreSQL: ")
     assert "\n" not in str(caught.value)
+
+
+@on_database
+async def test_no_plan_that_was_made_for_an_empty_table_is_used_when_it_is_full(db: Database) -> None:
+    query = "SELECT FROM grows AS g JOIN unnest(%s::integer[]) AS u (n) USING (n)"
+    read = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'grows'"
+    async with db.session() as connection:
+        await connection.execute("CREATE TABLE grows (n integer PRIMARY KEY)")
+        await connection.execute("ANALYZE grows")
+        # psycopg prepares what it ran 5 times, and PostgreSQL keeps one plan for all parameters after 5 more.
+        for _ in range(15):
+            await connection.execute(query, [[1]])
+        await connection.execute("INSERT INTO grows SELECT generate_series(1, 5000)")
+        async with connection.transaction():
+            before = await (await connection.execute(read)).fetchone()
+            assert (await connection.execute(query, [[1, 2]])).rowcount == 2
+            assert await (await connection.execute(read)).fetchone() == before
 
 
 @on_database

@@ -18,6 +18,10 @@ from embedding_assets_tests.support.queue import NOON, at
 RETRY = Retry(300)
 
 
+def _claimed(key: str, lane: Lane = Lane.LIVE) -> ClaimedItem:
+    return ClaimedItem(key, 0, lane, 1, 1, NOON)
+
+
 async def _fail(
     tx: Tx,
     docs: MadeCollection,
@@ -29,10 +33,9 @@ async def _fail(
     error: ClassifiedError | None = None,
 ) -> None:
     """One attempt of the document, as settle records it."""
-    item = ClaimedItem(key, 0, lane, 1, 1, NOON)
     cause = error or ClassifiedError(ErrorType.PROVIDER_TIMEOUT, "no answer in 30 s", status=504)
-    episode = (await failures.episodes(tx, docs.id, [key]))[key]
-    failure = Fail(item, cause, Stage.EMBEDDING)
+    episode = (await failures.episodes(tx, docs.id, [_claimed(key)]))[key]
+    failure = Fail(_claimed(key, lane), cause, Stage.EMBEDDING)
     await failures.record(tx, docs.id, failure, episode, decision, run_id="run-1", now=at(minutes))
 
 
@@ -64,7 +67,7 @@ async def test_attempts_of_an_episode_add_up_and_its_beginning_stays(db: Databas
     async with db.transaction() as tx:
         for minutes in (0, 10, 20):
             await _fail(tx, docs, minutes=minutes)
-        assert await failures.episodes(tx, docs.id, ["a"]) == {"a": Episode(attempts=3, number=1)}
+        assert await failures.episodes(tx, docs.id, [_claimed("a")]) == {"a": Episode(3, 1, is_open=True)}
         row = await tx.execute("SELECT first_failed_at, last_failed_at FROM embedding_assets.failed_documents")
         assert await row.fetchone() == (at(0), at(20))
 
@@ -102,7 +105,8 @@ async def test_a_failure_after_a_success_starts_a_new_episode(db: Database) -> N
     async with db.transaction() as tx:
         await _fail(tx, docs, minutes=0)
         await failures.resolve(tx, docs.id, ["a"])
-        assert await failures.episodes(tx, docs.id, ["a", "new"]) == {"a": Episode(0, 2), "new": Episode(0, 1)}
+        found = await failures.episodes(tx, docs.id, [_claimed("a"), _claimed("new")])
+        assert found == {"a": Episode(0, 2), "new": Episode(0, 1)}
         await _fail(tx, docs, minutes=30)
         attempts = await inspection.attempts(tx, "docs", "a")
         row = await tx.execute("SELECT first_failed_at, resolved_at, attempts FROM embedding_assets.failed_documents")
@@ -153,7 +157,7 @@ async def test_an_escalated_document_that_fails_anew_gets_the_whole_ladder_again
     async with db.transaction() as tx:
         await _fail(tx, docs)
         await _fail(tx, docs, minutes=5, decision=Escalate())
-        assert await failures.episodes(tx, docs.id, ["a"]) == {"a": Episode(attempts=0, number=2)}
+        assert await failures.episodes(tx, docs.id, [_claimed("a")]) == {"a": Episode(0, 2)}
         await _fail(tx, docs, minutes=60)
         state = await _state(tx, docs)
         attempts = await inspection.attempts(tx, "docs", "a")
@@ -173,8 +177,8 @@ async def test_a_message_with_a_name_that_is_not_text_is_recorded(db: Database) 
 async def test_a_message_of_any_length_fits(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await _fail(tx, docs, error=ClassifiedError(ErrorType.UNEXPECTED, "x" * 100_000))
-        assert (await _state(tx, docs)).reason == "x" * 2000
+        await _fail(tx, docs, error=ClassifiedError(ErrorType.UNEXPECTED, "again " * 100_000))
+        assert (await _state(tx, docs)).reason == ("again " * 334)[:2000]
 
 
 @on_database

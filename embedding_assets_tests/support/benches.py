@@ -30,11 +30,22 @@ CHUNKING = ChunkingStrategy(size=120, overlap=0)
 PACE = Pace(lease_seconds=30, settle_interval=0.02, request_tries=2)
 
 
-def simulated_model(provider: Simulator, *, name: str = "openai/simulated", key: str = "a-key") -> Embedder:
+def simulated_model(
+    provider: Simulator,
+    *,
+    name: str = "openai/simulated",
+    key: str = "a-key",
+    storage: str = "vector",
+    timeout_seconds: float = 20,
+) -> Embedder:
     """A model of `DIMENSIONS` dimensions behind the simulator, over real HTTP through LiteLLM."""
-    model = EmbeddingModel(name, provider.dimensions)
     return build_embedder(
-        model, api_base=provider.api_base, api_key=key, timeout_seconds=20, wire_format=None, extra={}
+        EmbeddingModel(name, provider.dimensions, storage),
+        api_base=provider.api_base,
+        api_key=key,
+        timeout_seconds=timeout_seconds,
+        wire_format=None,
+        extra={},
     )
 
 

@@ -36,8 +36,8 @@ def on_database(body: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return test
 
 
-async def waiting_for_a_lock(db: Database) -> None:
-    """Return once some transaction of this database waits for a lock of another.
+async def waiting_for_a_lock(db: Database, *, transactions: int = 1) -> None:
+    """Return once so many transactions of this database wait for a lock of another.
 
     Raises:
         TimeoutError: none did within 20 seconds.
@@ -47,6 +47,6 @@ async def waiting_for_a_lock(db: Database) -> None:
             async with db.transaction() as tx:
                 waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
                 row = await (await tx.execute(waiting)).fetchone()
-            if row and row[0]:
+            if row and row[0] >= transactions:
                 return
             await anyio.sleep(0.005)

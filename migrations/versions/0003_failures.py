@@ -1,4 +1,4 @@
-"""What a budget refused is remembered; circuits, models and failed documents carry what recovery needs: `0003_failures.sql`."""
+"""What a budget refused is remembered; circuits and failed documents carry what recovery needs: `0003_failures.sql`."""
 
 from pathlib import Path
 

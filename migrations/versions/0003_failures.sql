@@ -1,5 +1,5 @@
 -- Failures end where they should: a budget that refused is not asked again and again, a circuit is probed ever more rarely, a person
--- is told of an escalation once, and a collection can be built under another model while search goes on under the active one.
+-- is told of an escalation once.
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL search_path = embedding_assets, pg_temp;
@@ -14,11 +14,6 @@ ALTER TABLE budgets
 
 -- How often it was tried whether the fault is over; the wait before the next try grows with it.
 ALTER TABLE circuits ADD COLUMN probes integer NOT NULL DEFAULT 0 CHECK (probes >= 0);
-
--- The provider's own options: while another model is built, runs go on with this one, which the operator's file no longer names.
-ALTER TABLE models
-    ADD COLUMN extra                  jsonb NOT NULL DEFAULT '{}',
-    ADD COLUMN usd_per_million_tokens double precision CHECK (usd_per_million_tokens >= 0);
 
 -- When somebody was told of this escalation; a new episode starts untold.
 ALTER TABLE failed_documents ADD COLUMN notified_at timestamptz;

@@ -74,7 +74,29 @@ SELECT p.document_key FROM embedding_assets.publications AS p
 JOIN embedding_assets.collections AS c ON c.id = p.collection_id AND c.active_model_id = p.model_id
 WHERE p.collection_id = %(collection_id)s AND p.chunker_fingerprint <> c.chunker_fingerprint
   AND embedding_assets.shard_of(p.document_key) = ANY(%(shards)s::smallint[])
-ORDER BY 1
+  -- A run cuts what it takes from the queue as the collection says; queued twice, it would be looked at twice.
+  AND NOT EXISTS (
+      SELECT FROM embedding_assets.work_items AS w
+      WHERE w.collection_id = p.collection_id AND w.document_key = p.document_key)
+  AND NOT EXISTS (
+      SELECT FROM embedding_assets.work_arrivals AS a
+      WHERE a.collection_id = p.collection_id AND a.document_key = p.document_key)
+ORDER BY 1 LIMIT %(most)s
+
+-- name: stale_texts
+-- A page in the order of the keys: documents that hold so many bytes together, and at least one document.
+SELECT page.document_key, page.title, page.content FROM (
+    SELECT l.*, sum(octet_length(l.content)) OVER (ORDER BY l.document_key) - octet_length(l.content) AS before
+    FROM (
+        SELECT p.document_key, d.title, d.content FROM embedding_assets.publications AS p
+        JOIN embedding_assets.documents AS d USING (collection_id, document_key, version)
+        WHERE p.collection_id = %(collection_id)s AND p.model_id = %(model_id)s
+          AND p.chunker_fingerprint <> %(chunker_fingerprint)s AND p.document_key > %(after)s
+        ORDER BY p.document_key LIMIT %(documents)s
+    ) AS l
+) AS page
+WHERE page.before < %(size)s
+ORDER BY page.document_key
 
 -- name: corpus_counts
 SELECT count(*), coalesce(sum(chunks), 0)::bigint FROM embedding_assets.publications

@@ -24,7 +24,8 @@ LEFT JOIN embedding_assets.failed_documents AS f ON f.collection_id = c.id AND f
 WHERE c.name = %(collection)s
 
 -- name: attempts
-SELECT a.failed_at, a.episode, a.attempt, a.stage, a.error_type, a.message
+SELECT a.failed_at, a.episode, a.attempt, a.stage, a.failure_class, a.error_type, a.message, a.provider_status, a.run_id,
+       extract(epoch FROM a.duration)::float8 AS seconds
 FROM embedding_assets.failed_attempts AS a JOIN embedding_assets.collections AS c ON c.id = a.collection_id
 WHERE c.name = %(collection)s AND a.document_key = %(document_key)s
 ORDER BY a.id
@@ -98,8 +99,3 @@ SELECT c.name, l.owner, array_agg(l.shard ORDER BY l.shard),
 FROM embedding_assets.shard_leases AS l JOIN embedding_assets.collections AS c ON c.id = l.collection_id
 WHERE l.owner IS NOT NULL
 GROUP BY 1, 2 ORDER BY 1, 3
-
--- name: open_circuits
-SELECT provider, reason, message, extract(epoch FROM clock_timestamp() - opened_at)::float8,
-       extract(epoch FROM probe_after - clock_timestamp())::float8
-FROM embedding_assets.circuits ORDER BY 1, 2

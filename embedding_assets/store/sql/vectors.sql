@@ -38,6 +38,13 @@ SELECT pg_advisory_xact_lock_shared(%(space)s, %(table)s)
 -- name: hold_off_settles
 SELECT pg_advisory_xact_lock(%(space)s, %(table)s)
 
+-- name: hold_off_settles_beyond
+-- Held by the session, beyond the statement.
+SELECT pg_advisory_lock(%(space)s, %(table)s)
+
+-- name: let_settles_go
+SELECT pg_advisory_unlock(%(space)s, %(table)s)
+
 -- name: inputs_without_vectors
 -- Published inputs whose vector is missing or of norm zero, with what is needed to make the input again.
 SELECT DISTINCT ON (c.input_hash) c.input_hash, c.content, d.title, c.token_count
@@ -45,7 +52,7 @@ FROM embedding_assets.chunks AS c
 JOIN embedding_assets.documents AS d USING (collection_id, document_key)
 LEFT JOIN {embeddings} AS e ON e.input_hash = c.input_hash
 WHERE c.collection_id = %(collection_id)s AND c.model_id = %(model_id)s AND d.shard = ANY(%(shards)s::smallint[])
-  AND c.input_hash <> ALL(%(given_up)s::bytea[])
+  AND c.input_hash > %(after)s
   AND (e.input_hash IS NULL OR {norm}(e.embedding) = 0)
 ORDER BY c.input_hash
 LIMIT %(inputs)s

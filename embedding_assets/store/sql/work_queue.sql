@@ -1,4 +1,8 @@
 -- The queue: arrivals, fold, claim, extend, release, finish. `now` is passed by tests only.
+--
+-- The planner's idea of these tables is wrong whenever it matters: a queue that was vacuumed empty holds a million before it is
+-- analyzed again, and a join planned for one row then compares each with each. So rows to write are named by `= ANY (array)`, which only
+-- one index can serve, and nothing joins two sets that may both be large.
 
 -- name: enqueue
 INSERT INTO embedding_assets.work_arrivals (collection_id, document_key, changed_at, not_before, lane)
@@ -9,10 +13,10 @@ FROM unnest(%(document_keys)s::text[], %(changed_at)s::timestamptz[]) AS a (docu
 -- Taken by SKIP LOCKED and never by an id watermark: a lower id may commit later.
 WITH taken AS (
     DELETE FROM embedding_assets.work_arrivals
-    WHERE id IN (
+    WHERE collection_id = %(collection_id)s AND id = ANY (ARRAY(
         SELECT id FROM embedding_assets.work_arrivals
         WHERE collection_id = %(collection_id)s ORDER BY id LIMIT %(arrivals)s FOR UPDATE SKIP LOCKED
-    )
+    ))
     RETURNING document_key, changed_at, not_before, lane, enqueued_at
 ), folded AS (
     SELECT document_key, min(lane) AS lane, min(enqueued_at) AS first_enqueued_at,
@@ -34,47 +38,67 @@ WITH taken AS (
         generation = nextval('embedding_assets.generation_seq'),
         available_at = CASE WHEN w.lease_owner IS NULL THEN least(w.available_at, excluded.available_at)
                             ELSE w.available_at END
-    RETURNING w.document_key, w.generation, w.claimed_generation
+    RETURNING w.document_key, w.generation
 )
-SELECT document_key, upserted.generation, claimed_generation, due_from, arrivals
-FROM folded JOIN upserted USING (document_key)
+SELECT document_key, max(generation), min(due_from), sum(arrivals)::bigint
+FROM (
+    SELECT document_key, NULL::bigint AS generation, due_from, arrivals FROM folded
+    UNION ALL SELECT document_key, generation, NULL, 0 FROM upserted
+) AS told
+GROUP BY document_key
+
+-- name: restart_failures
+-- A second statement, as below. New content begins a document's failures afresh: it is in the queue, with no attempt. What has begun
+-- afresh already stays as it is, unless a claim in progress covers it: what that one fails with is not the newest content's.
+WITH failed AS (
+    SELECT f.document_key, u.generation
+    FROM embedding_assets.failed_documents AS f
+    JOIN unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS u (document_key, generation) USING (document_key)
+    WHERE f.collection_id = %(collection_id)s AND f.document_key = ANY(%(document_keys)s) AND f.status <> 'resolved'
+      AND NOT (f.status = 'queued' AND f.attempts = 0 AND f.since_generation > coalesce((
+          SELECT w.claimed_generation FROM embedding_assets.work_items AS w
+          WHERE w.collection_id = f.collection_id AND w.document_key = f.document_key), 0))
+    ORDER BY f.document_key FOR UPDATE OF f
+)
+UPDATE embedding_assets.failed_documents AS f SET
+    status = 'queued', attempts = 0, episode = f.episode + 1, since_generation = failed.generation,
+    next_retry_at = NULL, resolved_at = NULL, notified_at = NULL
+FROM failed
+WHERE f.collection_id = %(collection_id)s AND f.document_key = failed.document_key
 
 -- name: open_obligations
 -- A second statement, so that it sees what settled before fold had the row locks. A change that a claim in progress does not
 -- cover is kept in later_*: the first such one, from which the promise starts again when the claim publishes. Any other makes one
 -- promise with what is open, from the oldest, which need not be folded first.
-WITH changed AS (
-    SELECT * FROM unnest(%(document_keys)s::text[], %(generations)s::bigint[], %(claimed)s::bigint[],
-                         %(due_from)s::timestamptz[]) AS u (document_key, generation, claimed_generation, due_from)
-), tracked AS (
-    SELECT changed.*, due_from + make_interval(secs => c.freshness_seconds) AS deadline
-    FROM changed, embedding_assets.collections AS c
-    WHERE c.id = %(collection_id)s AND due_from >= c.tracked_since
-), open AS (
-    UPDATE embedding_assets.obligations AS o SET
-        due_from = CASE WHEN o.counted OR o.generation <= t.claimed_generation THEN o.due_from
-                        ELSE least(o.due_from, t.due_from) END,
-        deadline = CASE WHEN o.counted OR o.generation <= t.claimed_generation THEN o.deadline
-                        ELSE least(o.deadline, t.deadline) END,
-        later_from = CASE WHEN o.later_generation > t.claimed_generation THEN least(o.later_from, t.due_from)
-                          ELSE t.due_from END,
-        later_generation = CASE WHEN o.later_generation > t.claimed_generation THEN o.later_generation
-                                ELSE t.generation END
-    FROM tracked AS t
-    WHERE o.collection_id = %(collection_id)s AND o.document_key = t.document_key
+INSERT INTO embedding_assets.obligations AS o (collection_id, document_key, due_from, deadline, generation)
+SELECT c.id, u.document_key, u.due_from, u.due_from + make_interval(secs => c.freshness_seconds), u.generation
+FROM unnest(%(document_keys)s::text[], %(generations)s::bigint[], %(due_from)s::timestamptz[])
+         AS u (document_key, generation, due_from),
+     embedding_assets.collections AS c
+WHERE c.id = %(collection_id)s AND u.due_from >= c.tracked_since
+ORDER BY u.document_key
+ON CONFLICT (collection_id, document_key) DO UPDATE SET (due_from, deadline, later_from, later_generation) = (
+    SELECT CASE WHEN o.counted OR o.generation <= w.claimed_generation THEN o.due_from
+                ELSE least(o.due_from, excluded.due_from) END,
+           CASE WHEN o.counted OR o.generation <= w.claimed_generation THEN o.deadline
+                ELSE least(o.deadline, excluded.deadline) END,
+           CASE WHEN o.later_generation > w.claimed_generation THEN least(o.later_from, excluded.due_from)
+                ELSE excluded.due_from END,
+           CASE WHEN o.later_generation > w.claimed_generation THEN o.later_generation
+                ELSE excluded.generation END
+    FROM embedding_assets.work_items AS w
+    WHERE w.collection_id = o.collection_id AND w.document_key = o.document_key
 )
-INSERT INTO embedding_assets.obligations (collection_id, document_key, due_from, deadline, generation)
-SELECT %(collection_id)s, document_key, due_from, deadline, generation FROM tracked ORDER BY document_key
-ON CONFLICT (collection_id, document_key) DO NOTHING
 
 -- name: claim
 -- One index range per shard, ended by LIMIT: an OR over readiness columns, or one range for all shards, reads the whole queue.
 WITH ready AS (
-    SELECT picked.document_key
-    FROM unnest(%(shards)s::smallint[], %(of_each)s::integer[]) AS s (shard, most)
+    SELECT picked.document_key, picked.available_at
+    FROM unnest(%(shards)s::smallint[], %(of_each)s::integer[], %(starts)s::timestamptz[]) AS s (shard, most, start)
     CROSS JOIN LATERAL (
-        SELECT document_key FROM embedding_assets.work_items
-        WHERE collection_id = %(collection_id)s AND shard = s.shard AND lane = %(lane)s::embedding_assets.lane
+        SELECT document_key, available_at FROM embedding_assets.work_items
+        WHERE line = embedding_assets.line_of(%(collection_id)s, s.shard, %(lane)s::embedding_assets.lane)
+          AND available_at >= coalesce(s.start, '-infinity')
           -- In a subquery the clock is read once, so that the index ends the range; volatile, it would only filter.
           AND available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp())
                                       - make_interval(secs => %(waited_seconds)s))
@@ -84,17 +108,18 @@ WITH ready AS (
         ORDER BY available_at LIMIT s.most FOR UPDATE SKIP LOCKED
     ) AS picked
     LIMIT %(items)s
+), claimed AS (
+    UPDATE embedding_assets.work_items AS w SET
+        lease_owner = %(owner)s,
+        fence = nextval('embedding_assets.fence_seq'),
+        claimed_generation = w.generation,
+        claimed_at = coalesce(%(now)s::timestamptz, clock_timestamp()),
+        available_at = coalesce(%(now)s::timestamptz, clock_timestamp()) + make_interval(secs => %(lease_seconds)s),
+        lost_claims = w.lost_claims + (w.lease_owner IS NOT NULL)::integer
+    WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY (ARRAY(SELECT document_key FROM ready))
+    RETURNING w.document_key, w.shard, w.lane::text, w.fence, w.generation, w.first_enqueued_at, w.lost_claims
 )
-UPDATE embedding_assets.work_items AS w SET
-    lease_owner = %(owner)s,
-    fence = nextval('embedding_assets.fence_seq'),
-    claimed_generation = w.generation,
-    claimed_at = coalesce(%(now)s::timestamptz, clock_timestamp()),
-    available_at = coalesce(%(now)s::timestamptz, clock_timestamp()) + make_interval(secs => %(lease_seconds)s),
-    lost_claims = w.lost_claims + (w.lease_owner IS NOT NULL)::integer
-FROM ready
-WHERE w.collection_id = %(collection_id)s AND w.document_key = ready.document_key
-RETURNING w.document_key, w.shard, w.lane::text, w.fence, w.generation, w.first_enqueued_at, w.lost_claims
+SELECT claimed.*, ready.available_at AS ready_at FROM claimed JOIN ready USING (document_key)
 
 -- name: extend
 -- SKIP LOCKED: a row that is being settled needs no longer lease, and waiting for it in another order could deadlock.
@@ -102,12 +127,11 @@ UPDATE embedding_assets.work_items AS w
 SET available_at = least(
     coalesce(%(now)s::timestamptz, clock_timestamp()) + make_interval(secs => %(lease_seconds)s),
     w.claimed_at + make_interval(secs => %(max_claim_seconds)s))
-FROM (
+WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY (ARRAY(
     SELECT document_key FROM embedding_assets.work_items
     WHERE collection_id = %(collection_id)s AND document_key = ANY(%(document_keys)s) AND fence = ANY(%(fences)s)
     FOR UPDATE SKIP LOCKED
-) AS held
-WHERE w.collection_id = %(collection_id)s AND w.document_key = held.document_key
+))
 
 -- name: lock_claims
 -- In key order, which every multi-row writer of this table keeps: no deadlock. Returns only what this claim still holds.
@@ -136,21 +160,20 @@ WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY(%(document_ke
 WITH held AS (
     SELECT w.document_key FROM embedding_assets.work_items AS w
     JOIN unnest(%(document_keys)s::text[], %(fences)s::bigint[]) AS mine (document_key, fence) USING (document_key, fence)
-    WHERE w.collection_id = %(collection_id)s
+    WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY(%(document_keys)s)
     ORDER BY w.document_key FOR UPDATE OF w
 )
 UPDATE embedding_assets.work_items AS w SET
     lease_owner = NULL, fence = NULL, claimed_generation = NULL, claimed_at = NULL,
     -- It keeps its place: what was given back while the limit was full must not fall behind what came after it.
     available_at = least(w.first_enqueued_at, coalesce(%(now)s::timestamptz, clock_timestamp()))
-FROM held
-WHERE w.collection_id = %(collection_id)s AND w.document_key = held.document_key
+WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY (ARRAY(SELECT document_key FROM held))
 
 -- name: close_obligations
 DELETE FROM embedding_assets.obligations AS o
 USING unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS covered (document_key, generation)
-WHERE o.collection_id = %(collection_id)s AND o.document_key = covered.document_key
-  AND o.generation <= covered.generation
+WHERE o.collection_id = %(collection_id)s AND o.document_key = ANY(%(document_keys)s)
+  AND o.document_key = covered.document_key AND o.generation <= covered.generation
 RETURNING o.document_key, o.counted,
     extract(epoch FROM coalesce(%(now)s::timestamptz, clock_timestamp()) - o.due_from)::float8 AS lag_seconds,
     coalesce(%(now)s::timestamptz, clock_timestamp()) <= o.deadline AS in_time,
@@ -173,7 +196,7 @@ SELECT EXISTS (SELECT FROM embedding_assets.work_arrivals WHERE collection_id = 
         CROSS JOIN unnest(enum_range(NULL::embedding_assets.lane)) AS l (lane)
         CROSS JOIN LATERAL (
             SELECT FROM embedding_assets.work_items AS w
-            WHERE w.collection_id = %(collection_id)s AND w.shard = s.shard AND w.lane = l.lane
+            WHERE w.line = embedding_assets.line_of(%(collection_id)s, s.shard, l.lane)
               AND w.available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
             LIMIT 1
         ) AS ready
@@ -225,14 +248,15 @@ RETURNING l.shard
 -- so that taking them over counts as a lost claim.
 UPDATE embedding_assets.work_items AS w
 SET available_at = (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
-FROM (
-    SELECT document_key FROM embedding_assets.work_items
-    WHERE collection_id = %(collection_id)s AND shard = ANY(%(shards)s::smallint[])
-      AND available_at > (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
-      AND lease_owner <> %(owner)s
-    ORDER BY document_key FOR UPDATE SKIP LOCKED
-) AS orphaned
-WHERE w.collection_id = %(collection_id)s AND w.document_key = orphaned.document_key
+WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY (ARRAY(
+    SELECT orphaned.document_key
+    FROM unnest(%(shards)s::smallint[]) AS s (shard)
+    CROSS JOIN unnest(enum_range(NULL::embedding_assets.lane)) AS l (lane)
+    JOIN embedding_assets.work_items AS orphaned ON orphaned.line = embedding_assets.line_of(%(collection_id)s, s.shard, l.lane)
+    WHERE orphaned.available_at > (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
+      AND orphaned.lease_owner <> %(owner)s
+    ORDER BY orphaned.document_key FOR UPDATE OF orphaned SKIP LOCKED
+))
 
 -- name: shards_held_for
 -- Seconds until the last lease of other runs ends by itself; NULL when nobody holds a shard.

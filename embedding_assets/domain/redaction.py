@@ -1,0 +1,52 @@
+"""What must not be in a message that is kept, logged or sent: keys, passwords, queries of URLs, passages of text.
+
+Our own messages hold none of it; those of sources, drivers and services may. Pure: a text in, a text out.
+"""
+
+import re
+
+_HIDDEN = "***"
+# Longer than a name, a path or a value that helps; as long as a piece of a document.
+_PASSAGE = 80
+# A source may say as much as it likes, and some patterns take time in the square of it: 13 ms for the worst found of this length.
+_LONGEST = 8000
+
+# What a secret is called, as a whole word of snake_case, kebab-case or camelCase: `max_tokens` and `tokens` are none.
+_NAMES = (
+    r"(?:[\w-]*[_-])?(?:api[_-]?key|access[_-]?key(?:[_-]?id)?|secret(?:[_-]?(?:access[_-]?)?key)?|client[_-]?secret"
+    r"|password|passwd|pwd|passphrase|signature|sig|(?:access|auth|refresh|id|session|security)?[_-]?token)"
+)
+_VALUE = r"(?:\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^\s,;&\"'(){}\[\]<>]+)"
+
+_SCHEME = r"\b[a-z][a-z0-9+.-]{0,20}://"
+
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    # The password of a URL; where there is only a name, it may be a key (https://KEY@host).
+    (re.compile(rf"({_SCHEME}[^\s/?#:@\"']*):[^\s/?#\"']*@", re.IGNORECASE), rf"\1:{_HIDDEN}@"),
+    (re.compile(r"\b(https?://)[^\s/?#:@\"']+@", re.IGNORECASE), rf"\1{_HIDDEN}@"),
+    (re.compile(rf"({_SCHEME}[^\s?#\"'<>]*)\?[^\s\"'<>)]*", re.IGNORECASE), rf"\1?{_HIDDEN}"),
+    (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {_HIDDEN}"),
+    (
+        re.compile(rf"(?<![\w-])({_NAMES}[\"']?\s*[=:]\s*)(?!{re.escape(_HIDDEN)}){_VALUE}", re.IGNORECASE),
+        rf"\1{_HIDDEN}",
+    ),
+    # Keys known by their look: OpenAI and its likes, Google, AWS, GitHub, Hugging Face, Slack, JSON Web Tokens.
+    (
+        re.compile(
+            r"\b(?:sk|pk|rk)-[A-Za-z0-9_*-]{6,}|\bAIza[\w-]{20,}|\bya29\.[\w.-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
+            r"|\bgh[oprsu]_\w{16,}|\bhf_\w{16,}|\bxox[a-z]-[\w-]{10,}|(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+        ),
+        _HIDDEN,
+    ),
+    (re.compile(rf"\"[^\"]{{{_PASSAGE},}}\"|'[^']{{{_PASSAGE},}}'|“[^”]{{{_PASSAGE},}}”", re.DOTALL), '"…"'),
+)
+
+
+def redacted(message: str) -> str:
+    """The message without secrets and without quoted passages; what is left tells as much as before, if not as long."""
+    if len(message) > _LONGEST:
+        # At the end of a word: half a key would not be known for one.
+        message = message[:_LONGEST].rpartition(" ")[0] + " …"
+    for pattern, instead in _RULES:
+        message = pattern.sub(instead, message)
+    return message

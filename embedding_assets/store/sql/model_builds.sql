@@ -1,0 +1,79 @@
+-- Building another model beside the active one: what it lacks, and copying documents under it.
+
+-- name: take_shards
+-- The session's locks: they end with its connection, however its process ends.
+SELECT k FROM unnest(%(keys)s::integer[]) AS k WHERE pg_try_advisory_lock(%(space)s, k)
+
+-- name: lacking
+-- A page in the order of the keys: documents that hold so many chunks together, and at least one document.
+SELECT page.document_key, page.version, page.chunks, d.title
+FROM (
+    SELECT l.*, sum(l.chunks) OVER (ORDER BY l.document_key) - l.chunks AS before
+    FROM (
+        SELECT * FROM embedding_assets.lacking_documents(%(collection_id)s, %(active)s, %(building)s) AS l
+        WHERE l.document_key > %(after)s AND embedding_assets.shard_of(l.document_key) = ANY(%(shards)s::smallint[])
+        ORDER BY l.document_key LIMIT %(documents)s
+    ) AS l
+) AS page
+JOIN embedding_assets.documents AS d
+    ON d.collection_id = %(collection_id)s AND d.document_key = page.document_key AND d.version = page.version
+WHERE page.before < %(chunks)s
+ORDER BY page.document_key
+
+-- name: count_lacking
+SELECT count(*) FROM embedding_assets.lacking_documents(%(collection_id)s, %(active)s, %(building)s)
+
+-- name: lacks_any
+SELECT EXISTS (SELECT FROM embedding_assets.lacking_documents(%(collection_id)s, %(active)s, %(building)s))
+
+-- name: chunk_texts
+SELECT c.document_key, c.ordinal, c.content
+FROM unnest(%(document_keys)s::text[], %(versions)s::bigint[]) AS u (document_key, version)
+JOIN embedding_assets.chunks AS c
+    ON c.collection_id = %(collection_id)s AND c.model_id = %(active)s AND c.document_key = u.document_key
+   AND c.version = u.version
+ORDER BY c.document_key, c.ordinal
+
+-- name: still_published
+SELECT p.document_key
+FROM unnest(%(document_keys)s::text[], %(versions)s::bigint[]) AS u (document_key, version)
+JOIN embedding_assets.publications AS p
+    ON p.collection_id = %(collection_id)s AND p.model_id = %(active)s AND p.document_key = u.document_key
+   AND p.version = u.version
+
+-- name: drop_chunks
+-- Of an older version; what it held may be unreferenced now.
+WITH dropped AS (
+    DELETE FROM embedding_assets.chunks
+    WHERE collection_id = %(collection_id)s AND model_id = %(building)s AND document_key = ANY(%(document_keys)s)
+    RETURNING input_hash
+)
+INSERT INTO embedding_assets.vector_garbage (collection_id, model_id, input_hash)
+SELECT DISTINCT %(collection_id)s::integer, %(building)s::integer, input_hash FROM dropped
+WHERE input_hash <> ALL(%(input_hashes)s::bytea[])
+ORDER BY input_hash
+ON CONFLICT DO NOTHING
+
+-- name: copy_chunks
+INSERT INTO embedding_assets.chunks
+    (collection_id, model_id, document_key, version, ordinal, content, start_char, end_char, token_count, input_hash)
+SELECT c.collection_id, %(building)s, c.document_key, c.version, c.ordinal, c.content, c.start_char, c.end_char, u.tokens, u.input_hash
+FROM unnest(%(chunk_keys)s::text[], %(ordinals)s::integer[], %(tokens)s::integer[], %(input_hashes)s::bytea[])
+         AS u (document_key, ordinal, tokens, input_hash)
+JOIN embedding_assets.publications AS p
+    ON p.collection_id = %(collection_id)s AND p.model_id = %(active)s AND p.document_key = u.document_key
+JOIN embedding_assets.chunks AS c
+    ON c.collection_id = p.collection_id AND c.model_id = p.model_id AND c.document_key = p.document_key
+   AND c.version = p.version AND c.ordinal = u.ordinal
+ORDER BY c.document_key, c.ordinal
+
+-- name: copy_publications
+INSERT INTO embedding_assets.publications AS b
+    (collection_id, model_id, document_key, version, chunker_fingerprint, chunks, published_at)
+SELECT p.collection_id, %(building)s, p.document_key, p.version, p.chunker_fingerprint, p.chunks, p.published_at
+FROM embedding_assets.publications AS p
+WHERE p.collection_id = %(collection_id)s AND p.model_id = %(active)s AND p.document_key = ANY(%(document_keys)s)
+ORDER BY p.document_key
+ON CONFLICT (collection_id, model_id, document_key) DO UPDATE SET
+    version = excluded.version, chunker_fingerprint = excluded.chunker_fingerprint, chunks = excluded.chunks,
+    published_at = excluded.published_at

@@ -1,0 +1,103 @@
+"""What a model that is being built lacks: page by page, in the order of the keys."""
+
+from typing import Any
+
+import psycopg
+
+from embedding_assets.domain.documents import SHARDS, shard_of
+from embedding_assets.store import model_builds
+from embedding_assets.store.database import Database
+from embedding_assets.store.model_builds import Models
+from embedding_assets.store.queries import load_queries
+from embedding_assets_tests.support.collections import MadeCollection, make_collection
+from embedding_assets_tests.support.database import on_database, run
+from embedding_assets_tests.support.documents import prepared, publish
+
+_ALL_SHARDS = range(SHARDS)
+
+
+async def _two_models(db: Database) -> tuple[MadeCollection, Models]:
+    docs = await make_collection(db)
+    other = await make_collection(db, "others", dimensions=5)
+    return docs, Models(docs.id, docs.model_id, other.model_id)
+
+
+@on_database
+async def test_pages_end_by_documents_and_by_chunks_and_hold_at_least_one_document(db: Database) -> None:
+    docs, models = await _two_models(db)
+    async with db.transaction() as tx:
+        await publish(tx, docs, *(prepared(key, [f"{key} {n}" for n in range(3)]) for key in "abcde"))
+
+        async def page(after: str, *, documents: int, chunks: int) -> str:
+            found = await model_builds.lacking(tx, models, _ALL_SHARDS, after=after, documents=documents, chunks=chunks)
+            return "".join(one.document_key for one in found)
+
+        assert await page("", documents=2, chunks=100) == "ab"
+        assert await page("b", documents=9, chunks=100) == "cde"
+        assert await page("", documents=9, chunks=4) == "ab"
+        assert await page("", documents=9, chunks=1) == "a"
+        assert await page("e", documents=9, chunks=9) == ""
+
+
+@on_database
+async def test_only_the_shards_asked_for_are_in_a_page_and_all_are_counted(db: Database) -> None:
+    docs, models = await _two_models(db)
+    async with db.transaction() as tx:
+        await publish(tx, docs, *(prepared(key, [key]) for key in "abcdefgh"))
+        found = await model_builds.lacking(tx, models, [shard_of("c")], after="", documents=9, chunks=9)
+        assert {one.document_key for one in found} == {key for key in "abcdefgh" if shard_of(key) == shard_of("c")}
+        assert await model_builds.count_lacking(tx, models) == 8
+
+
+@on_database
+async def test_an_older_version_and_another_chunker_are_lacking_as_well_as_what_is_not_there(db: Database) -> None:
+    docs, models = await _two_models(db)
+    async with db.transaction() as tx:
+        await publish(tx, docs, *(prepared(key, [key], version=2) for key in "abcd"))
+        await tx.execute(
+            """
+            INSERT INTO embedding_assets.publications
+                (collection_id, model_id, document_key, version, chunker_fingerprint, chunks)
+            SELECT collection_id, %s, document_key, version, chunker_fingerprint, chunks FROM embedding_assets.publications
+            """,
+            [models.building],
+        )
+        changes = (
+            "DELETE FROM {} WHERE",
+            "UPDATE {} SET version = 1 WHERE",
+            "UPDATE {} SET chunker_fingerprint = 'x' WHERE",
+        )
+        for change, key in zip(changes, "abc", strict=True):
+            statement = change.format("embedding_assets.publications") + " model_id = %s AND document_key = %s"
+            await tx.execute(statement, [models.building, key])
+        found = await model_builds.lacking(tx, models, _ALL_SHARDS, after="", documents=9, chunks=9)
+        assert "".join(one.document_key for one in found) == "abc"
+
+
+def test_a_page_reads_no_more_of_the_publications_than_its_documents(database_url: str) -> None:
+    models = run(database_url, _two_models)[1]
+    values = {
+        "collection_id": models.collection_id, "active": models.active, "building": models.building,
+        "after": "", "shards": list(_ALL_SHARDS), "documents": 100, "chunks": 2000,
+    }  # fmt: skip
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            """
+            INSERT INTO embedding_assets.publications
+                (collection_id, model_id, document_key, version, chunker_fingerprint, chunks)
+            SELECT %s, m, 'document-' || n, n, 'x', 3 FROM generate_series(1, 20000) AS n, unnest(%s::int[]) AS m
+            WHERE m = %s OR n %% 2 = 0
+            """,
+            [models.collection_id, [models.active, models.building], models.active],
+        )
+        connection.execute("ANALYZE embedding_assets.publications")
+        explain = "EXPLAIN (ANALYZE, FORMAT JSON) " + load_queries("model_builds")["lacking"]
+        row = connection.execute(explain, values).fetchone()
+    assert row is not None
+    read = [node for node in _nodes(row[0][0]["Plan"]) if node.get("Relation Name") == "publications"]
+    assert {node["Index Name"] for node in read} == {"publications_pkey"}
+    assert max(node["Actual Rows"] * node["Actual Loops"] for node in read) < 500
+
+
+def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for child in plan.get("Plans", []) for node in _nodes(child))]
