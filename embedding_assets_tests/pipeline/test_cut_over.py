@@ -10,7 +10,7 @@ import pytest
 
 from embedding_assets.domain.failures import ClassifiedError, ErrorType
 from embedding_assets.domain.models import input_hash
-from embedding_assets.domain.work import Outcome, PreparedDocument, Publish, total
+from embedding_assets.domain.work import Delete, Outcome, PreparedDocument, Publish, total
 from embedding_assets.pipeline.claims import Admitted, Claims
 from embedding_assets.pipeline.copying import Copier
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
@@ -127,6 +127,30 @@ def test_a_cut_over_that_waited_for_a_settle_sees_what_it_published_and_does_not
     published.on_bench(body)
 
 
+def test_a_document_is_not_copied_while_a_settle_deletes_it(published: Changing) -> None:
+    step = published.apply(NEW)
+    assert step.applied.building is not None
+
+    async def body(bench: Workbench) -> None:
+        (published.folder / EDITED).unlink()
+        await sync_source(bench)
+        [claimed] = await Claims(bench, list(ALL_SHARDS)).take(Admitted(10, 10))
+        async with await psycopg.AsyncConnection.connect(bench.db.url) as third:
+            values = [bench.target.collection_id, bench.target.model_id, input_hash(paragraph(3, 0))]
+            await third.execute(_MARK, values)
+            settling = asyncio.create_task(settle(bench, [Delete(claimed.item)]))
+            await waiting_for_a_lock(bench.db)
+            copying = asyncio.create_task(copy_everything(bench))
+            await waiting_for_a_lock(bench.db, transactions=2)
+            await third.rollback()
+            await settling
+            await copying
+
+    published.on_bench(body)
+    assert EDITED not in published.published_under(step.applied.building.id)
+    assert published.rows("SELECT count(*) FROM embedding_assets.chunks WHERE document_key = %s", EDITED) == [(0,)]
+
+
 def test_a_run_that_meets_the_cut_over_gives_everything_back_and_says_why(
     published: Changing, provider: Simulator
 ) -> None:
@@ -180,8 +204,9 @@ def test_a_search_that_meets_the_cut_over_asks_again_under_the_new_model(
         assert len(await searching) == 30
 
     published.on_bench(body)
-    models = [row.model for row in provider.arrivals().rows]
-    assert (models[0], models[-1]) == ("old", "new")
+    # The question twice, and the thirty inputs of the build.
+    assert provider.counters().inputs == 32
+    assert provider.arrivals().rows[-1].model == "new"
 
 
 def test_a_workbench_that_does_not_know_the_new_model_is_told_to_be_opened_again(published: Changing) -> None:

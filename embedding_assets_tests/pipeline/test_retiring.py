@@ -2,8 +2,10 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
+from embedding_assets.domain.models import input_hash
 from embedding_assets.pipeline import retiring
 from embedding_assets.pipeline.maintain import maintain
 from embedding_assets.pipeline.model_build import build_model
@@ -11,6 +13,8 @@ from embedding_assets.pipeline.retiring import ModelNotKept, list_models, retire
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets_tests.pipeline.test_applying_models import TABLES
 from embedding_assets_tests.simulator import Simulator
+from embedding_assets_tests.support.benches import paragraph
+from embedding_assets_tests.support.database import waiting_for_a_lock
 from embedding_assets_tests.support.model_changes import ALL_SHARDS, NEW, OLD, Changing, shown
 
 _LEFT = """
@@ -117,17 +121,27 @@ def test_what_is_erased_is_purged_under_the_model_that_is_kept_as_well(changed: 
     assert changed.rows(kept) == [(24,)]
 
 
-def test_retiring_beside_runs_that_delete_and_edit_does_not_deadlock(
+def test_it_waits_for_the_settles_in_progress_which_drop_chunks_of_every_model(
     changed: Changing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retiring, "_ROWS_AT_ONCE", 1)
-    for path in changed.folder.iterdir():
-        path.write_text(f"Other words of {path.stem}.", encoding="utf-8")
+    (changed.folder / "document-009.md").write_text("Words of today.", encoding="utf-8")
 
     async def body(bench: Workbench) -> None:
-        dropped, done = await asyncio.gather(retire_model(bench.db, "docs", 1), changed.run_now())
-        assert done.total.published == 10
-        assert dropped <= 10
+        async with await psycopg.AsyncConnection.connect(bench.db.url) as third:
+            marked = input_hash(f"new: document-009: {paragraph(9, 0)}")
+            await third.execute(
+                "INSERT INTO embedding_assets.vector_garbage (collection_id, model_id, input_hash) VALUES (1, 2, %s)",
+                [marked],
+            )
+            run = asyncio.create_task(changed.run_now())
+            await waiting_for_a_lock(bench.db)
+            retirement = asyncio.create_task(retire_model(bench.db, "docs", 1))
+            await waiting_for_a_lock(bench.db, transactions=2)
+            assert changed.rows(_LEFT)[0][:2] == (10, 27)
+            await third.rollback()
+            assert (await run).total.published == 1
+            await retirement
 
     changed.on_bench(body)
     assert changed.rows(_LEFT) == [(0, 0, 0)]
