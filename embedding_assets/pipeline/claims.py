@@ -3,18 +3,19 @@
 Not here: how many may be taken (admission), what is done with an item.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anyio
 
-from embedding_assets.domain.work import ClaimedItem, Lane, PublishedState
+from embedding_assets.domain.limits import LimitWait
+from embedding_assets.domain.work import BACKFILL_SHARE, ClaimedItem, Lane, PublishedState
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, work_queue
 from embedding_assets.store.work_queue import Pick
 
-# Of every 20 claims one is left for the backfill lane where it has waited for ten minutes, however much live work there is.
-_BACKFILL_SHARE = 20
+# Backfill has its share of claims where it has waited for so long.
 _BACKFILL_PATIENCE_SECONDS = 600.0
 # Arrivals of one fold's transaction.
 _FOLDED_AT_ONCE = 10_000
@@ -30,11 +31,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Documents that may be claimed now: of both lanes together, of backfill among them, of each shard (None: any)."""
+    """Documents that may be claimed now: of both lanes together, of backfill among them, of each shard (None: any).
+
+    `backfill_waits` for the limit when it is that which leaves none of backfill.
+    """
 
     documents: int
     backfill: int
     of_each: Mapping[int, int] | None = None
+    backfill_waits: LimitWait | None = None
 
 
 class Claims:
@@ -50,10 +55,16 @@ class Claims:
 
     async def take(self, admitted: Admitted) -> list[Claimed]:
         """Fold arrivals, then claim: live first, backfill its part; what lost two workers comes alone, last."""
-        target = self._bench.target
         await self._fold()
-        if self.holds_suspect:
-            return []
+        taken: list[Claimed] = []
+        if not self.holds_suspect:
+            # A commit that is cancelled may have happened: what it claimed would be nobody's until its lease ends.
+            with anyio.CancelScope(shield=True):
+                taken = await self._take(admitted)
+        return taken
+
+    async def _take(self, admitted: Admitted) -> list[Claimed]:
+        target = self._bench.target
         async with self._bench.db.transaction() as tx:
             items = await self._claim_lanes(tx, admitted)
             if not items and not self.held:
@@ -65,6 +76,19 @@ class Claims:
             self.held[item.document_key] = item
         return [Claimed(item, known.get(item.document_key)) for item in items]
 
+    def room(self, most: int) -> Admitted:
+        """What may be claimed beside what is held: backfill has none of live's room, so that no change waits for it to end."""
+        size = self._bench.pace.claim_documents
+        backfill = self.held_of_backfill
+        live = len(self.held) - backfill
+        documents = min(2 * size - live, size, most)
+        return Admitted(documents, max(0, min(documents, 2 * size - live - backfill)))
+
+    @property
+    def held_of_backfill(self) -> int:
+        """How many of the claims held are backfill's."""
+        return sum(item.lane is Lane.BACKFILL for item in self.held.values())
+
     @property
     def holds_suspect(self) -> bool:
         """Whether what is held may take a worker along: then it is held alone."""
@@ -75,6 +99,12 @@ class Claims:
         async with self._bench.db.transaction() as tx:
             return await work_queue.has_ready_work(tx, self._bench.target.collection_id, self.shards)
 
+    async def live_waits(self) -> bool:
+        """Whether a live change could be claimed, if there were room for it."""
+        await self._fold()
+        async with self._bench.db.transaction() as tx:
+            return await work_queue.has_live_work(tx, self._bench.target.collection_id, self.shards)
+
     def settled(self, items: list[ClaimedItem]) -> None:
         """These claims ended, one way or the other."""
         for item in items:
@@ -82,9 +112,10 @@ class Claims:
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
 
-    async def wait_for_room(self) -> None:
-        """Until some claim ends."""
-        await self._changed.wait()
+    async def wait_for_room(self, seconds: float = math.inf) -> None:
+        """Until some claim ends, or for so long."""
+        with anyio.move_on_after(seconds):
+            await self._changed.wait()
 
     async def keep_alive(self) -> None:
         """Lengthen the leases of items and shards for ever; run it beside the stream and cancel it at the end."""
@@ -124,12 +155,13 @@ class Claims:
     async def _claim_lanes(self, tx: work_queue.Tx, admitted: Admitted) -> list[ClaimedItem]:
         """First what backfill is owed, then live, then backfill with the rest."""
         left = _Left(admitted)
-        self._owed_to_backfill = min(self._owed_to_backfill + left.documents / _BACKFILL_SHARE, left.documents)
-        owed = min(int(self._owed_to_backfill), left.documents)
-        items = await self._claim(tx, Lane.BACKFILL, owed, left, waited_seconds=_BACKFILL_PATIENCE_SECONDS)
+        self._owed_to_backfill = min(self._owed_to_backfill + left.documents / BACKFILL_SHARE, left.documents)
+        owed = min(int(self._owed_to_backfill), left.documents, admitted.backfill)
+        backfill = await self._claim(tx, Lane.BACKFILL, owed, left, waited_seconds=_BACKFILL_PATIENCE_SECONDS)
         self._owed_to_backfill -= owed
-        items += await self._claim(tx, Lane.LIVE, left.documents, left)
-        return items + await self._claim(tx, Lane.BACKFILL, min(left.documents, admitted.backfill), left)
+        live = await self._claim(tx, Lane.LIVE, left.documents, left)
+        rest = min(left.documents, admitted.backfill - len(backfill))
+        return backfill + live + await self._claim(tx, Lane.BACKFILL, rest, left)
 
     async def _claim(
         self, tx: work_queue.Tx, lane: Lane, items: int, left: "_Left", *, waited_seconds: float = 0.0

@@ -188,6 +188,13 @@ async def has_ready_work(tx: Tx, collection_id: int, shards: Sequence[int], *, n
     return bool(row and row[0])
 
 
+async def has_live_work(tx: Tx, collection_id: int, shards: Sequence[int], *, now: datetime | None = None) -> bool:
+    """Whether a live change of these shards, folded in, waits to be claimed."""
+    values = {"collection_id": collection_id, "shards": list(shards), "now": now}
+    row = await (await tx.execute(_SQL["live_ready"], values)).fetchone()
+    return bool(row and row[0])
+
+
 async def backlog(tx: Tx, collection_id: int, *, up_to: int) -> int:
     """Work items of the collection, counted no further than `up_to`."""
     row = await (await tx.execute(_SQL["backlog"], {"collection_id": collection_id, "up_to": up_to})).fetchone()

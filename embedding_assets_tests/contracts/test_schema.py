@@ -34,7 +34,7 @@ def test_many_that_migrate_at_once_migrate_once(empty_database_url: str) -> None
         migrator.start()
     for migrator in migrators:
         migrator.join()
-    assert sorted(applied) == [[], [], [], ["0001", "0002", "0003"]]
+    assert sorted(applied) == [[], [], [], ["0001", "0002", "0003", "0014"]]
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(empty_database_url: str) -> None:
@@ -46,14 +46,14 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_database_url: str) -
         connection.execute("DROP VIEW embedding_assets.forecasts")
         tables = "SELECT relname FROM pg_class WHERE relnamespace = 'embedding_assets'::regnamespace AND relkind = 'r'"
         assert set(connection.execute(tables).fetchall()) <= {("schema_version",)}
-    assert migrations.upgrade(empty_database_url) == ["0001", "0002", "0003"]
+    assert migrations.upgrade(empty_database_url) == ["0001", "0002", "0003", "0014"]
 
 
 def test_the_vector_extension_may_live_in_a_schema_of_its_own(empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA extensions")
         connection.execute("CREATE EXTENSION vector SCHEMA extensions")
-    assert migrations.upgrade(empty_database_url) == ["0001", "0002", "0003"]
+    assert migrations.upgrade(empty_database_url) == ["0001", "0002", "0003", "0014"]
 
 
 def test_a_database_that_cannot_be_reached_is_told_as_such(database_url: str) -> None:

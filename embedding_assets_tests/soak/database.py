@@ -20,7 +20,7 @@ from embedding_assets_tests.support.benches import DIMENSIONS, open_bench
 from embedding_assets_tests.support.generated import GeneratedSource, generated_keys
 
 MODEL = "simulated"
-# So that 100,000 documents last longer than five minutes on two cores: with 16 inputs a request they took four.
+# So that 100,000 documents last longer than five minutes on two cores: with 8 inputs a request they took less.
 _INPUTS_UNLIMITED = 4
 # The queue forgets a lost claim when its document is settled; the soak counts each as it is noticed.
 _COUNT_LOST_CLAIMS: tuple[LiteralString, ...] = (

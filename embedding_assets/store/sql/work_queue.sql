@@ -179,6 +179,17 @@ SELECT EXISTS (SELECT FROM embedding_assets.work_arrivals WHERE collection_id = 
         ) AS ready
     )
 
+-- name: live_ready
+SELECT EXISTS (
+    SELECT FROM unnest(%(shards)s::smallint[]) AS s (shard)
+    CROSS JOIN LATERAL (
+        SELECT FROM embedding_assets.work_items AS w
+        WHERE w.collection_id = %(collection_id)s AND w.shard = s.shard AND w.lane = 'live'
+          AND w.available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
+        LIMIT 1
+    ) AS ready
+)
+
 -- name: backlog
 SELECT count(*) FROM (
     SELECT FROM embedding_assets.work_items WHERE collection_id = %(collection_id)s LIMIT %(up_to)s) AS waiting
