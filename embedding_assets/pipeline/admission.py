@@ -8,10 +8,11 @@ import sys
 import time
 from dataclasses import replace
 
+from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.limits import BACKFILL_PACE, LimitWait, Shape, WaitKind, items_per_shard
 from embedding_assets.domain.work import Lane
-from embedding_assets.pipeline.claims import Admitted, Claimed, Claims
+from embedding_assets.pipeline.claims import Claimed, Claims
 from embedding_assets.pipeline.limiting import LONGEST_PAUSE_SECONDS
 from embedding_assets.pipeline.requesting import Requester
 from embedding_assets.pipeline.workbench import Workbench

@@ -4,12 +4,12 @@ Not here: how many may be taken (admission), what is done with an item.
 """
 
 import math
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass
 
 import anyio
 
-from embedding_assets.domain.limits import LimitWait
+from embedding_assets.domain.admitted import Admitted, Left
 from embedding_assets.domain.work import BACKFILL_SHARE, ClaimedItem, Lane, PublishedState
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, work_queue
@@ -17,6 +17,8 @@ from embedding_assets.store.work_queue import Pick
 
 # Backfill has its share of claims where it has waited for so long.
 _BACKFILL_PATIENCE_SECONDS = 600.0
+# How long a change of a document that is claimed as backfill goes unnoticed.
+_CHANGES_SEEN_SECONDS = 1.0
 # Arrivals of one fold's transaction.
 _FOLDED_AT_ONCE = 10_000
 
@@ -29,21 +31,11 @@ class Claimed:
     published: PublishedState | None
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Documents that may be claimed now: of both lanes together, of backfill among them, of each shard (None: any).
-
-    `backfill_waits` for the limit when it is that which leaves none of backfill.
-    """
-
-    documents: int
-    backfill: int
-    of_each: Mapping[int, int] | None = None
-    backfill_waits: LimitWait | None = None
-
-
 class Claims:
-    """Claims of one run over the `shards` it has. `held` maps keys to items until they are settled or released."""
+    """Claims of one run over the `shards` it has. `held` maps keys to items until they are settled or released.
+
+    A claim of backfill that nobody began to read is given back when its document changes, to be claimed again as live.
+    """
 
     def __init__(self, bench: Workbench, shards: list[int]) -> None:
         self._bench = bench
@@ -51,6 +43,8 @@ class Claims:
         self._changed = anyio.Event()
         self._owed_to_backfill = 0.0
         self._turn = 0
+        self._changes_seen_at = -math.inf
+        self._unread: dict[str, ClaimedItem] = {}
         self.held: dict[str, ClaimedItem] = {}
 
     async def take(self, admitted: Admitted) -> list[Claimed]:
@@ -60,6 +54,7 @@ class Claims:
         if not self.holds_suspect:
             # A commit that is cancelled may have happened: what it claimed would be nobody's until its lease ends.
             with anyio.CancelScope(shield=True):
+                await self._release_changed()
                 taken = await self._take(admitted)
         return taken
 
@@ -73,7 +68,7 @@ class Claims:
                 tx, target.collection_id, target.model_id, [item.document_key for item in items]
             )
         for item in items:
-            self.held[item.document_key] = item
+            self.held[item.document_key] = self._unread[item.document_key] = item
         return [Claimed(item, known.get(item.document_key)) for item in items]
 
     def room(self, most: int) -> Admitted:
@@ -99,6 +94,13 @@ class Claims:
         async with self._bench.db.transaction() as tx:
             return await work_queue.has_ready_work(tx, self._bench.target.collection_id, self.shards)
 
+    def begin(self, item: ClaimedItem) -> bool:
+        """Whether the claim still stands; once begun, it is not given back for a change."""
+        if self._unread.get(item.document_key) is not item:
+            return False
+        del self._unread[item.document_key]
+        return True
+
     async def live_waits(self) -> bool:
         """Whether a live change could be claimed, if there were room for it."""
         await self._fold()
@@ -108,7 +110,8 @@ class Claims:
     def settled(self, items: list[ClaimedItem]) -> None:
         """These claims ended, one way or the other."""
         for item in items:
-            self.held.pop(item.document_key, None)
+            if self.held.get(item.document_key) is item:
+                del self.held[item.document_key]
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
 
@@ -145,6 +148,19 @@ class Claims:
         self.settled(items)
         return released
 
+    async def _release_changed(self) -> None:
+        """A change in the middle of 400 claims waited 68 s for them on a busy machine, where others waited 8."""
+        backfill = [item for item in self._unread.values() if item.lane is Lane.BACKFILL]
+        if not backfill or time.monotonic() < self._changes_seen_at + _CHANGES_SEEN_SECONDS:
+            return
+        self._changes_seen_at = time.monotonic()
+        async with self._bench.db.transaction() as tx:
+            changed = await work_queue.release_changed(tx, self._bench.target.collection_id, backfill)
+        for key in changed:
+            # One that a reader began meanwhile comes to a settle that refuses it.
+            self._unread.pop(key, None)
+            self.held.pop(key, None)
+
     async def _fold(self) -> None:
         """All that has arrived: a live change may stand behind a million arrivals of a load."""
         folded = _FOLDED_AT_ONCE
@@ -154,7 +170,7 @@ class Claims:
 
     async def _claim_lanes(self, tx: work_queue.Tx, admitted: Admitted) -> list[ClaimedItem]:
         """First what backfill is owed, then live, then backfill with the rest."""
-        left = _Left(admitted)
+        left = Left(admitted)
         self._owed_to_backfill = min(self._owed_to_backfill + left.documents / BACKFILL_SHARE, left.documents)
         owed = min(int(self._owed_to_backfill), left.documents, admitted.backfill)
         backfill = await self._claim(tx, Lane.BACKFILL, owed, left, waited_seconds=_BACKFILL_PATIENCE_SECONDS)
@@ -164,7 +180,7 @@ class Claims:
         return backfill + live + await self._claim(tx, Lane.BACKFILL, rest, left)
 
     async def _claim(
-        self, tx: work_queue.Tx, lane: Lane, items: int, left: "_Left", *, waited_seconds: float = 0.0
+        self, tx: work_queue.Tx, lane: Lane, items: int, left: Left, *, waited_seconds: float = 0.0
     ) -> list[ClaimedItem]:
         """Evenly over the shards, so that one with a long backlog does not hold up the others; then whatever is left."""
         if items <= 0:
@@ -214,24 +230,3 @@ class Claims:
             if items:
                 return items
         return []
-
-
-class _Left:
-    """What is left of an admission while its claims are taken one after another."""
-
-    def __init__(self, admitted: Admitted) -> None:
-        self.documents = admitted.documents
-        self._of_each = dict(admitted.of_each) if admitted.of_each is not None else None
-
-    def of_each(self, shards: list[int], most: int) -> list[int]:
-        """The most to claim of each of these shards."""
-        if self._of_each is None:
-            return [most] * len(shards)
-        return [min(most, self._of_each.get(shard, 0)) for shard in shards]
-
-    def taken(self, items: list[ClaimedItem]) -> None:
-        """So much less is left."""
-        self.documents -= len(items)
-        for item in items:
-            if self._of_each is not None:
-                self._of_each[item.shard] -= 1

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.work import Lane, Outcome, Tally, total
 from embedding_assets.pipeline.admission import Admission
-from embedding_assets.pipeline.claims import Admitted, Claimed, Claims
+from embedding_assets.pipeline.claims import Claimed, Claims
 from embedding_assets.pipeline.lanes import LaneStream
 from embedding_assets.pipeline.limiting import LONGEST_PAUSE_SECONDS
 from embedding_assets.pipeline.requesting import RequestCounts, Requester

@@ -52,6 +52,8 @@ class LaneStream:
             async for one in claimed:
                 while sum(self._sizes.values()) > self._bench.pace.bytes_in_flight:
                     await self._claims.wait_for_room()
+                if not self._claims.begin(one.item):
+                    continue
                 reading = await self._read_in_time(one)
                 if isinstance(reading, PreparedDocument):
                     self._sizes[one.item.document_key] = len(reading.document.content)

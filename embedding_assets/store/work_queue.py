@@ -157,6 +157,14 @@ async def release(tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, n
     return cursor.rowcount
 
 
+async def release_changed(
+    tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, now: datetime | None = None
+) -> list[str]:
+    """Of claims in the backfill lane, give those back whose document has a live change now; their keys."""
+    cursor = await tx.execute(_SQL["release_changed"], {**_held(collection_id, items), "now": now})
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def close_obligations(
     tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, now: datetime | None = None
 ) -> list[ClosedObligation]:

@@ -146,6 +146,21 @@ UPDATE embedding_assets.work_items AS w SET
 FROM held
 WHERE w.collection_id = %(collection_id)s AND w.document_key = held.document_key
 
+-- name: release_changed
+-- Those of these claims whose document changed since: they wait in the backfill lane of a run, and belong into the live one.
+WITH changed AS (
+    SELECT w.document_key FROM embedding_assets.work_items AS w
+    JOIN unnest(%(document_keys)s::text[], %(fences)s::bigint[]) AS mine (document_key, fence) USING (document_key, fence)
+    WHERE w.collection_id = %(collection_id)s AND w.lane = 'live'
+    ORDER BY w.document_key FOR UPDATE OF w SKIP LOCKED
+)
+UPDATE embedding_assets.work_items AS w SET
+    lease_owner = NULL, fence = NULL, claimed_generation = NULL, claimed_at = NULL,
+    available_at = least(w.first_enqueued_at, coalesce(%(now)s::timestamptz, clock_timestamp()))
+FROM changed
+WHERE w.collection_id = %(collection_id)s AND w.document_key = changed.document_key
+RETURNING w.document_key
+
 -- name: close_obligations
 DELETE FROM embedding_assets.obligations AS o
 USING unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS covered (document_key, generation)
