@@ -526,6 +526,14 @@ BEGIN
             RETURN QUERY SELECT embedding_assets.seconds_until_free(l.name, c.consumer, 'backfill', waits_of.resource, asked,
                 greatest(ceiling * 4 / 5, asked), held, moment), 'live_part';
         END IF;
+        -- Whoever waits asks again within a second or two; one that was killed is not waited for.
+        IF EXISTS (SELECT FROM embedding_assets.rate_limit_waiting AS w
+                   WHERE w.limit_name = l.name AND w.consumer = c.consumer AND w.lane = 'live'
+                     AND extract(epoch FROM w.waiting_at) > moment - 4)
+        THEN
+            RETURN QUERY SELECT least(0.5, embedding_assets.seconds_until_free(l.name, c.consumer, 'backfill', waits_of.resource,
+                asked, greatest(ceiling / 20, asked), held, moment)), 'live_part';
+        END IF;
     END IF;
 END $$;
 

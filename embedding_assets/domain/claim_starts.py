@@ -29,6 +29,10 @@ class ClaimStarts:
             self._ends.clear()
             self._forget_at = now + LOOK_AGAIN_SECONDS
 
+    def forget(self) -> None:
+        """Something went back to an earlier place."""
+        self._ends.clear()
+
     def of(self, lane: Lane, shards: Iterable[int]) -> list[datetime | None]:
         """Of each of these shards; None is the beginning."""
         return [self._ends.get((lane, shard)) for shard in shards]

@@ -7,6 +7,9 @@ from itertools import pairwise
 
 from typing_extensions import assert_never
 
+# Backfill passes at most so many times its ceiling's even rate in any second (`waits_of` in SQL).
+BACKFILL_PACE = 2
+
 
 class WaitKind(str, Enum):
     """What a use waits for; the value is what the database answers, but for `circuit`, which it is not asked about."""
@@ -74,6 +77,10 @@ class Shape:
     inputs_per_request: float = 1.0
     tokens_per_input: float = 1.0
 
+    def documents_of(self, inputs: float) -> int:
+        """Documents with so many inputs together, at least 1."""
+        return max(1, int(inputs / self.inputs_per_document))
+
     def documents_in(self, room: Room) -> int | None:
         """Documents that fit into what is free, at least 1 where something passes; None where nothing bounds them."""
         if room.wait is not None:
@@ -84,7 +91,7 @@ class Shape:
             None if room.tokens is None else room.tokens / self.tokens_per_input,
         )
         inputs = [bound for bound in bounds if bound is not None]
-        return max(1, int(min(inputs) / self.inputs_per_document)) if inputs else None
+        return self.documents_of(min(inputs)) if inputs else None
 
 
 def items_per_shard(ceiling_inputs: int, inputs_per_document: float, shards: int, *, first: int = 0) -> list[int]:

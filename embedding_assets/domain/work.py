@@ -21,6 +21,10 @@ class Lane(str, Enum):
     BACKFILL = "backfill"
 
 
+# Where both lanes wait, one turn of so many is backfill's, however much live work there is.
+BACKFILL_SHARE = 20
+
+
 class Stage(str, Enum):
     """Where in the pipeline something happened; the value is a metric label."""
 

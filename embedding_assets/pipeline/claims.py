@@ -3,21 +3,23 @@
 Not here: how many may be taken (admission), what is done with an item.
 """
 
+import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import anyio
 
+from embedding_assets.domain.admitted import Admitted, Left
 from embedding_assets.domain.claim_starts import ClaimStarts
-from embedding_assets.domain.work import ClaimedItem, Lane, PublishedState
+from embedding_assets.domain.work import BACKFILL_SHARE, ClaimedItem, Lane, PublishedState
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, work_queue
 from embedding_assets.store.work_queue import Pick
 
-# Of every 20 claims one is left for the backfill lane where it has waited for ten minutes, however much live work there is.
-_BACKFILL_SHARE = 20
+# Backfill has its share of claims where it has waited for so long.
 _BACKFILL_PATIENCE_SECONDS = 600.0
+# How long a change of a document that is claimed as backfill goes unnoticed.
+_CHANGES_SEEN_SECONDS = 1.0
 # Arrivals of one fold's transaction.
 _FOLDED_AT_ONCE = 10_000
 
@@ -30,17 +32,11 @@ class Claimed:
     published: PublishedState | None
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Documents that may be claimed now: of both lanes together, of backfill among them, of each shard (None: any)."""
-
-    documents: int
-    backfill: int
-    of_each: Mapping[int, int] | None = None
-
-
 class Claims:
-    """Claims of one run over the `shards` it has. `held` maps keys to items until they are settled or released."""
+    """Claims of one run over the `shards` it has. `held` maps keys to items until they are settled or released.
+
+    A claim of backfill that nobody began to read is given back when its document changes, to be claimed again as live.
+    """
 
     def __init__(self, bench: Workbench, shards: list[int]) -> None:
         self._bench = bench
@@ -49,19 +45,41 @@ class Claims:
         self._owed_to_backfill = 0.0
         self._turn = 0
         self._starts = ClaimStarts()
+        self._changes_seen_at = -math.inf
+        self._unread: dict[str, ClaimedItem] = {}
         self.held: dict[str, ClaimedItem] = {}
 
     async def take(self, admitted: Admitted) -> list[Claimed]:
         """Fold arrivals, then claim: live first, backfill its part; what lost two workers comes alone, last."""
         await self._fold()
-        if self.holds_suspect:
-            return []
+        taken: list[Claimed] = []
+        if not self.holds_suspect:
+            # A commit that is cancelled may have happened: what it claimed would be nobody's until its lease ends.
+            with anyio.CancelScope(shield=True):
+                await self._release_changed()
+                taken = await self._take(admitted)
+        return taken
+
+    async def _take(self, admitted: Admitted) -> list[Claimed]:
         self._starts.look_again(time.monotonic(), idle=not self.held)
         claimed = await self._bench.db.atomically(lambda tx: self._claimed(tx, admitted))
         self._starts.claimed([one.item for one in claimed])
         for one in claimed:
-            self.held[one.item.document_key] = one.item
+            self.held[one.item.document_key] = self._unread[one.item.document_key] = one.item
         return claimed
+
+    def room(self, most: int) -> Admitted:
+        """What may be claimed beside what is held: backfill has none of live's room, so that no change waits for it to end."""
+        size = self._bench.pace.claim_documents
+        backfill = self.held_of_backfill
+        live = len(self.held) - backfill
+        documents = min(2 * size - live, size, most)
+        return Admitted(documents, max(0, min(documents, 2 * size - live - backfill)))
+
+    @property
+    def held_of_backfill(self) -> int:
+        """How many of the claims held are backfill's."""
+        return sum(item.lane is Lane.BACKFILL for item in self.held.values())
 
     @property
     def holds_suspect(self) -> bool:
@@ -73,16 +91,31 @@ class Claims:
         async with self._bench.db.transaction() as tx:
             return await work_queue.has_ready_work(tx, self._bench.target.collection_id, self.shards)
 
+    def begin(self, item: ClaimedItem) -> bool:
+        """Whether the claim still stands; once begun, it is not given back for a change."""
+        if self._unread.get(item.document_key) is not item:
+            return False
+        del self._unread[item.document_key]
+        return True
+
+    async def live_waits(self) -> bool:
+        """Whether a live change could be claimed, if there were room for it."""
+        await self._fold()
+        async with self._bench.db.transaction() as tx:
+            return await work_queue.has_live_work(tx, self._bench.target.collection_id, self.shards)
+
     def settled(self, items: list[ClaimedItem]) -> None:
         """These claims ended, one way or the other."""
         for item in items:
-            self.held.pop(item.document_key, None)
+            if self.held.get(item.document_key) is item:
+                del self.held[item.document_key]
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
 
-    async def wait_for_room(self) -> None:
-        """Until some claim ends."""
-        await self._changed.wait()
+    async def wait_for_room(self, seconds: float = math.inf) -> None:
+        """Until some claim ends, or for so long."""
+        with anyio.move_on_after(seconds):
+            await self._changed.wait()
 
     async def keep_alive(self) -> None:
         """Lengthen the leases of items and shards for ever; run it beside the stream and cancel it at the end."""
@@ -100,6 +133,21 @@ class Claims:
         released = await self._bench.db.atomically(lambda tx: work_queue.release(tx, collection_id, items))
         self.settled(items)
         return released
+
+    async def _release_changed(self) -> None:
+        """A change in the middle of 400 claims waited 68 s for them on a busy machine, where others waited 8."""
+        backfill = [item for item in self._unread.values() if item.lane is Lane.BACKFILL]
+        if not backfill or time.monotonic() < self._changes_seen_at + _CHANGES_SEEN_SECONDS:
+            return
+        self._changes_seen_at = time.monotonic()
+        async with self._bench.db.transaction() as tx:
+            changed = await work_queue.release_changed(tx, self._bench.target.collection_id, backfill)
+        if changed:
+            self._starts.forget()
+        for key in changed:
+            # One that a reader began meanwhile comes to a settle that refuses it.
+            self._unread.pop(key, None)
+            self.held.pop(key, None)
 
     async def _fold(self) -> None:
         """All that has arrived: a live change may stand behind a million arrivals of a load."""
@@ -136,16 +184,17 @@ class Claims:
 
     async def _claim_lanes(self, tx: work_queue.Tx, admitted: Admitted) -> list[ClaimedItem]:
         """First what backfill is owed, then live, then backfill with the rest."""
-        left = _Left(admitted)
-        self._owed_to_backfill = min(self._owed_to_backfill + left.documents / _BACKFILL_SHARE, left.documents)
-        owed = min(int(self._owed_to_backfill), left.documents)
-        items = await self._claim(tx, Lane.BACKFILL, owed, left, waited_seconds=_BACKFILL_PATIENCE_SECONDS)
+        left = Left(admitted)
+        self._owed_to_backfill = min(self._owed_to_backfill + left.documents / BACKFILL_SHARE, left.documents)
+        owed = min(int(self._owed_to_backfill), left.documents, admitted.backfill)
+        backfill = await self._claim(tx, Lane.BACKFILL, owed, left, waited_seconds=_BACKFILL_PATIENCE_SECONDS)
         self._owed_to_backfill -= owed
-        items += await self._claim(tx, Lane.LIVE, left.documents, left)
-        return items + await self._claim(tx, Lane.BACKFILL, min(left.documents, admitted.backfill), left)
+        live = await self._claim(tx, Lane.LIVE, left.documents, left)
+        rest = min(left.documents, admitted.backfill - len(backfill))
+        return backfill + live + await self._claim(tx, Lane.BACKFILL, rest, left)
 
     async def _claim(
-        self, tx: work_queue.Tx, lane: Lane, items: int, left: "_Left", *, waited_seconds: float = 0.0
+        self, tx: work_queue.Tx, lane: Lane, items: int, left: Left, *, waited_seconds: float = 0.0
     ) -> list[ClaimedItem]:
         """Evenly over the shards, so that one with a long backlog does not hold up the others; then whatever is left."""
         if items <= 0:
@@ -196,24 +245,3 @@ class Claims:
             if items:
                 return items
         return []
-
-
-class _Left:
-    """What is left of an admission while its claims are taken one after another."""
-
-    def __init__(self, admitted: Admitted) -> None:
-        self.documents = admitted.documents
-        self._of_each = dict(admitted.of_each) if admitted.of_each is not None else None
-
-    def of_each(self, shards: list[int], most: int) -> list[int]:
-        """The most to claim of each of these shards."""
-        if self._of_each is None:
-            return [most] * len(shards)
-        return [min(most, self._of_each.get(shard, 0)) for shard in shards]
-
-    def taken(self, items: list[ClaimedItem]) -> None:
-        """So much less is left."""
-        self.documents -= len(items)
-        for item in items:
-            if self._of_each is not None:
-                self._of_each[item.shard] -= 1

@@ -1,6 +1,6 @@
 """From prepared documents to documents whose every input has a vector: batches packed across documents.
 
-An input is sent once, however many documents of the run hold it; a document leaves when its last input is stored.
+An input is sent once, however many documents of the lane hold it; a document leaves when its last input is stored.
 """
 
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ def _outcome(pending: _Pending) -> Outcome:
 
 
 class EmbeddingStage:
-    """One run's embedding step. Everything but the provider's call happens on the event loop, so no lock is needed."""
+    """One lane's embedding step. Everything but the provider's call happens on the event loop, so no lock is needed."""
 
     def __init__(self, bench: Workbench, requester: Requester) -> None:
         self._bench = bench

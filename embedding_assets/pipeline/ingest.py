@@ -6,23 +6,24 @@ document is settled as soon as it is whole, however large the backlog. Not here:
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.circuits import CircuitOpen
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.failures import StoreError
 from embedding_assets.domain.limits import LimitWait
-from embedding_assets.domain.work import Outcome, PreparedDocument, Release, Tally, total
+from embedding_assets.domain.work import Lane, Outcome, Tally, total
 from embedding_assets.pipeline.admission import Admission
 from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.claims import Claimed, Claims
-from embedding_assets.pipeline.embedding import EmbeddingStage
+from embedding_assets.pipeline.lanes import LaneStream
+from embedding_assets.pipeline.limiting import LONGEST_PAUSE_SECONDS
 from embedding_assets.pipeline.promises import count_missed
-from embedding_assets.pipeline.reading import read_in_time
 from embedding_assets.pipeline.requesting import RequestCounts, Requester
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.streams import first_reason, gather
@@ -155,11 +156,11 @@ class _Stream:
         self._options = options
         self._left = options.max_documents if options.max_documents is not None else sys.maxsize
         self._deadline = time.monotonic() + bench.pace.max_run_seconds
-        self._sizes: dict[str, int] = {}
         self.claims = Claims(bench, shards)
         self.requester = Requester(bench)
         self.admission = Admission(bench, self.requester, self.claims, inputs_per_document=options.inputs_per_document)
         self.tallies: dict[int, Tally] = {}
+        self._lanes = {lane: LaneStream(bench, self.claims, self.requester, force=options.force) for lane in Lane}
 
     async def run(self) -> None:
         try:
@@ -181,25 +182,21 @@ class _Stream:
 
     async def _run_stages(self) -> None:
         pace = self._bench.pace
-        claimed_in, claimed_out = anyio.create_memory_object_stream[Claimed](pace.claim_documents)
-        prepared_in, prepared_out = anyio.create_memory_object_stream[PreparedDocument](pace.settle_documents)
-        outcomes_in, outcomes_out = anyio.create_memory_object_stream[Outcome](pace.settle_documents * 2)
+        claimed: dict[Lane, MemoryObjectSendStream[Claimed]] = {}
         async with anyio.create_task_group() as stages:
-            stages.start_soon(self._take_in, claimed_in)
-            for _ in range(pace.fetchers):
-                stages.start_soon(self._read, claimed_out.clone(), prepared_in.clone(), outcomes_in.clone())
-            stages.start_soon(EmbeddingStage(self._bench, self.requester).run, prepared_out, outcomes_in.clone())
-            stages.start_soon(self._settle, outcomes_out)
-            for stream in (claimed_out, prepared_in, outcomes_in):
-                stream.close()
+            for lane, stream in self._lanes.items():
+                claimed[lane], of_lane = anyio.create_memory_object_stream[Claimed](pace.claim_documents * 2)
+                outcomes_in, outcomes_out = anyio.create_memory_object_stream[Outcome](pace.settle_documents * 2)
+                stages.start_soon(stream.run, of_lane, outcomes_in)
+                stages.start_soon(self._settle, outcomes_out)
+            stages.start_soon(self._take_in, claimed)
 
-    async def _take_in(self, claimed: MemoryObjectSendStream[Claimed]) -> None:
+    async def _take_in(self, claimed: Mapping[Lane, MemoryObjectSendStream[Claimed]]) -> None:
         """Claim while there is room, and end when nothing is ready and nothing is under way that could come back."""
-        size = self._bench.pace.claim_documents
-        async with claimed:
+        async with claimed[Lane.LIVE], claimed[Lane.BACKFILL]:
             while self._left > 0 and time.monotonic() < self._deadline and not self.admission.used_up:
-                room = min(2 * size - len(self.claims.held), size, self._left)
-                if room <= 0:
+                room = self.claims.room(self._left)
+                if room.documents <= 0:
                     await self.claims.wait_for_room()
                     continue
                 admitted = await self.admission.admitted(room)
@@ -207,35 +204,23 @@ class _Stream:
                     if not await self.admission.wait(admitted):
                         return
                     continue
-                batch = await self.claims.take(admitted)
-                self.admission.claimed(batch)
-                self._left -= len(batch)
-                for item in batch:
-                    await claimed.send(item)
-                if not batch:
-                    if not self.claims.held:
-                        return
-                    await self.claims.wait_for_room()
+                if not await self._claim(admitted, claimed) and not await self._wait_for_work(admitted):
+                    return
 
-    async def _read(
-        self,
-        claimed: MemoryObjectReceiveStream[Claimed],
-        prepared: MemoryObjectSendStream[PreparedDocument],
-        outcomes: MemoryObjectSendStream[Outcome],
-    ) -> None:
-        async with claimed, prepared, outcomes:
-            async for one in claimed:
-                while sum(self._sizes.values()) > self._bench.pace.bytes_in_flight:
-                    await self.claims.wait_for_room()
-                if self.admission.circuit is not None:
-                    await outcomes.send(Release(one.item))
-                    continue
-                reading = await read_in_time(self._bench, one.item, one.published, force=self._options.force)
-                if isinstance(reading, PreparedDocument):
-                    self._sizes[one.item.document_key] = len(reading.document.content)
-                    await prepared.send(reading)
-                else:
-                    await outcomes.send(reading)
+    async def _claim(self, admitted: Admitted, claimed: Mapping[Lane, MemoryObjectSendStream[Claimed]]) -> bool:
+        batch = await self.claims.take(admitted)
+        self.admission.claimed(batch)
+        self._left -= len(batch)
+        for one in batch:
+            await claimed[one.item.lane].send(one)
+        return bool(batch)
+
+    async def _wait_for_work(self, admitted: Admitted) -> bool:
+        """False when the run has nothing left to do. A live change may come any time, and nothing here ends when it does."""
+        if self.claims.held:
+            await self.claims.wait_for_room(LONGEST_PAUSE_SECONDS)
+            return True
+        return admitted.backfill_waits is not None and await self.admission.wait(admitted.backfill_waits)
 
     async def _settle(self, outcomes: MemoryObjectReceiveStream[Outcome]) -> None:
         pace = self._bench.pace
@@ -246,7 +231,7 @@ class _Stream:
                 if batch:
                     self._record(await settle(self._bench, batch))
                     for outcome in batch:
-                        self._sizes.pop(outcome.item.document_key, None)
+                        self._lanes[outcome.item.lane].settled(outcome.item.document_key)
                     self.claims.settled([outcome.item for outcome in batch])
 
     def _record(self, tallies: dict[int, Tally]) -> None:

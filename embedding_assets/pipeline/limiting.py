@@ -17,7 +17,8 @@ from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import rate_limiter
 from embedding_assets.store.rate_limiter import Reservation
 
-# Nobody tells a waiting worker that a neighbour gave way or that the limit was raised; it asks again at the latest after this.
+# Nobody tells a waiting worker that a neighbour gave way, the limit was raised or a document changed; it looks again at the
+# latest after this.
 LONGEST_PAUSE_SECONDS = 1.0
 # A request must reach the provider within the limit's margin (0.3 s) of its slot; one that was granted later is taken anew, but
 # not for ever: on a database that is so slow every time, the margin of the limit has to be raised.
@@ -58,7 +59,7 @@ class ThrottledClock:
 class SharedLimit:
     """The limit and budgets of one run's collection; a collection with neither always passes.
 
-    `hold_seconds`: how long a request may wait before `reserve` gives up. Without a shared limit the provider's refusals
+    `hold_seconds`: how long a request may wait before `hold` gives up. Without a shared limit the provider's refusals
     hold back this run alone.
     """
 
@@ -70,24 +71,27 @@ class SharedLimit:
         self._blocked_until = 0.0
         self.clock = ThrottledClock()
 
-    async def reserve(self, lane: Lane, *, inputs: int, tokens: int, usd: float) -> Reservation:
-        """Wait until one request with these inputs may be sent, and enter it.
+    async def reserve(self, lane: Lane, *, inputs: int, tokens: int, usd: float) -> Reservation | LimitWait:
+        """Enter one request with these inputs, to be sent at once; or what it has to wait for.
+
+        Raises:
+            StoreError: the request is larger than the limit's ceiling, or the limit is not applied.
+        """
+        for _ in range(_TAKEN_ANEW):
+            answer = await self._enter(lane, inputs, tokens, usd)
+            if isinstance(answer, LimitWait) or answer.age <= _FRESH_SECONDS:
+                return answer
+        return await self._enter(lane, inputs, tokens, usd)
+
+    async def hold(self, wait: LimitWait, waited: float) -> float:
+        """Wait before a claimed document's request is tried again; the seconds. It waited for `waited` before.
 
         Raises:
             NoRoom: it would wait longer than it may be held, or a budget is used up.
-            StoreError: the request is larger than the limit's ceiling, or the limit is not applied.
         """
-        waited, anew = 0.0, 0
-        while True:
-            answer = await self._enter(lane, inputs, tokens, usd)
-            if isinstance(answer, Reservation):
-                if answer.age <= _FRESH_SECONDS or anew >= _TAKEN_ANEW:
-                    return answer
-                anew += 1
-                continue
-            if answer.kind is WaitKind.BUDGET or waited + answer.seconds > self._hold_seconds:
-                raise NoRoom(answer)
-            waited += await self.pause(answer)
+        if wait.kind is WaitKind.BUDGET or waited + wait.seconds > self._hold_seconds:
+            raise NoRoom(wait)
+        return await self.pause(wait)
 
     async def pause(self, wait: LimitWait) -> float:
         """Wait as long as it says, but not so long that a change of the limit goes unnoticed; the seconds."""
@@ -103,6 +107,12 @@ class SharedLimit:
         free = await self._db.atomically(lambda tx: rate_limiter.room(tx, self._account, lane=lane))
         own = self._own_block()
         return free if own is None else Room(wait=own)
+
+    async def say_waiting(self, lane: Lane) -> None:
+        """Work of this lane waits for the shared limit, and no request of it is under way that would say so."""
+        if self._account.limit_name is not None:
+            async with self._db.transaction() as tx:
+                await rate_limiter.say_waiting(tx, self._account, lane=lane)
 
     async def correct(self, made: Reservation, *, tokens: int, usd: float) -> None:
         """The provider counted so many tokens: put the use right."""

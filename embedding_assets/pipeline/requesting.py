@@ -25,6 +25,7 @@ from embedding_assets.domain.packing import estimate_tokens
 from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.limiting import NoRoom, SharedLimit
+from embedding_assets.pipeline.places import Places
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store.rate_limiter import Reservation
 
@@ -89,7 +90,7 @@ class Requester:
         self._bench = bench
         self._good_replies = 0
         self._window = ConcurrencyWindow(bench.pace.requests_at_once)
-        self._places = anyio.CapacityLimiter(self._window.places)
+        self._places = Places(self._window.places)
         self._counts = RequestCounts()
         hold = bench.pace.throttle_hold if hold_seconds is None else hold_seconds
         self.limit = SharedLimit(bench, hold_seconds=hold)
@@ -178,26 +179,37 @@ class Requester:
                 await anyio.sleep(retry_wait(error.retry_after, tries, luck=random.random()))
 
     async def _request(self, inputs: Sequence[Input]) -> EmbeddingReply:
-        async with self._places:
-            reservation = await self._reserve(inputs)
-            sent_in_round = self._window.rounds
-            self._counts.requests += 1
-            self._counts.inputs += len(inputs)
-            try:
-                reply = await self._bench.embedder.embed([one.text for one in inputs])
-            except ProviderError as error:
-                if error.status is not None:
-                    await self.limit.refund(reservation)
-                if error.error_type in _OVERLOADED:
-                    self._window.refused(sent_in_round)
-                raise
-            else:
-                self._window.went_well()
-            finally:
-                self._places.total_tokens = self._window.places
+        """The limit is waited for without a place: backfill that is paced would hold all four, with live requests behind it."""
+        lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
+        waited = 0.0
+        while True:
+            async with self._places.place(lane):
+                answer = await self._reserve(inputs, lane)
+                if isinstance(answer, Reservation):
+                    reply = await self._send(inputs, answer)
+                    break
+            waited += await self.limit.hold(answer, waited)
         self._good_replies += len(reply.rejected) < len(inputs)
-        await self._account(reservation, reply)
+        await self._account(answer, reply)
         return reply
+
+    async def _send(self, inputs: Sequence[Input], reservation: Reservation) -> EmbeddingReply:
+        sent_in_round = self._window.rounds
+        self._counts.requests += 1
+        self._counts.inputs += len(inputs)
+        try:
+            reply = await self._bench.embedder.embed([one.text for one in inputs])
+        except ProviderError as error:
+            if error.status is not None:
+                await self.limit.refund(reservation)
+            if error.error_type in _OVERLOADED:
+                self._window.refused(sent_in_round)
+            raise
+        else:
+            self._window.went_well()
+            return reply
+        finally:
+            self._places.resize(self._window.places)
 
     async def _account(self, reservation: Reservation, reply: EmbeddingReply) -> None:
         tokens = reservation.tokens if reply.tokens is None else reply.tokens
@@ -207,10 +219,9 @@ class Requester:
         self._counts.reordered_replies += reply.reordered
         await self.limit.correct(reservation, tokens=tokens, usd=usd)
 
-    async def _reserve(self, inputs: Sequence[Input]) -> Reservation:
+    async def _reserve(self, inputs: Sequence[Input], lane: Lane) -> Reservation | LimitWait:
         if self.stopped_by is not None:
             raise NoRoom(self.stopped_by)
-        lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
         tokens = sum(one.tokens for one in inputs)
         try:
             return await self.limit.reserve(lane, inputs=len(inputs), tokens=tokens, usd=self._usd(tokens))

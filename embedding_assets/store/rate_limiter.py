@@ -163,6 +163,11 @@ async def room(tx: Tx, account: Account, *, lane: Lane) -> Room:
     return Room(LimitWait(wait, WaitKind(kind), about or "") if wait > 0 else None, *free)
 
 
+async def say_waiting(tx: Tx, account: Account, *, lane: Lane) -> None:
+    """Work of this lane waits for the limit: for some seconds, what is to yield to it does."""
+    await tx.execute(_SQL["say_waiting"], {**_charged(account), "lane": lane.value})
+
+
 async def held_up_by(tx: Tx, collection_id: int) -> LimitWait | None:
     """What keeps every request of a collection back, whatever the window holds: a budget, or the provider's own word."""
     row = await (await tx.execute(_SQL["held_up_by"], {"collection_id": collection_id})).fetchone()

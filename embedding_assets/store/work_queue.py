@@ -158,6 +158,14 @@ async def release(tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, n
     return cursor.rowcount
 
 
+async def release_changed(
+    tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, now: datetime | None = None
+) -> list[str]:
+    """Of claims in the backfill lane, give those back whose document has a live change now; their keys."""
+    cursor = await tx.execute(_SQL["release_changed"], {**_held(collection_id, items), "now": now})
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def close_obligations(
     tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, now: datetime | None = None
 ) -> list[ClosedObligation]:
@@ -186,6 +194,13 @@ async def has_ready_work(tx: Tx, collection_id: int, shards: Sequence[int], *, n
     """Whether a run over these shards would find anything to do."""
     values = {"collection_id": collection_id, "shards": list(shards), "now": now}
     row = await (await tx.execute(_SQL["ready_work"], values)).fetchone()
+    return bool(row and row[0])
+
+
+async def has_live_work(tx: Tx, collection_id: int, shards: Sequence[int], *, now: datetime | None = None) -> bool:
+    """Whether a live change of these shards, folded in, waits to be claimed."""
+    values = {"collection_id": collection_id, "shards": list(shards), "now": now}
+    row = await (await tx.execute(_SQL["live_ready"], values)).fetchone()
     return bool(row and row[0])
 
 

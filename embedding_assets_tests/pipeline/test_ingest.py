@@ -5,9 +5,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.failures import ErrorType
 from embedding_assets.domain.work import Unchanged
-from embedding_assets.pipeline.claims import Admitted, Claims
+from embedding_assets.pipeline.claims import Claims
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.search import search_text
 from embedding_assets.pipeline.settling import settle

@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.documents import shard_of
 from embedding_assets.domain.work import Lane
-from embedding_assets.pipeline.claims import Admitted, Claims
+from embedding_assets.pipeline.claims import Claims
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import work_queue
 from embedding_assets_tests.support.benches import on_bench
@@ -58,6 +59,17 @@ def test_one_claim_of_twenty_goes_to_a_backfill_that_waited_ten_minutes_however_
             claims = Claims(replace(bench, run_id=f"run-{size}"), ALL)
             taken = [key for _ in range(takes) for key in await _take(claims, size)]
             assert Counter(key[0] for key in taken) == {"l": 190, "b": 10}
+
+    on_bench(database_url, tmp_path, body)
+
+
+def test_backfill_that_the_limit_has_no_room_for_is_not_owed_a_claim_however_long_it_waited(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def body(bench: Workbench) -> None:
+        await _queue(bench, [f"b{n}" for n in range(50)], Lane.BACKFILL, minutes_ago=11)
+        claims = Claims(bench, ALL)
+        assert [len(await _take(claims, 100, backfill=most)) for most in (0, 3, 0)] == [0, 3, 0]
 
     on_bench(database_url, tmp_path, body)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from embedding_assets.domain.limits import WaitKind
+from embedding_assets.domain.limits import LimitWait, WaitKind
 from embedding_assets.domain.packing import PackingCaps
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
@@ -52,8 +52,11 @@ def test_a_429_blocks_the_limit_for_every_worker_and_spends_no_attempt(database_
         assert (outcome.total.published, outcome.total.failed) == (4, 0)
         assert outcome.requests.throttled_seconds > 0.5
         await SharedLimit(limited, hold_seconds=0).refused(30)
+        another = SharedLimit(limited, hold_seconds=10)
+        answer = await another.reserve(Lane.LIVE, inputs=1, tokens=1, usd=0)
+        assert isinstance(answer, LimitWait)
         with pytest.raises(NoRoom, match="the provider asked to be left alone"):
-            await SharedLimit(limited, hold_seconds=10).reserve(Lane.LIVE, inputs=1, tokens=1, usd=0)
+            await another.hold(answer, 0.0)
 
     on_bench_and_provider(database_url, tmp_path, body)
 

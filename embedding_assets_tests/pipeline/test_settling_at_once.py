@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
+from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.work import Delete, Outcome, PreparedDocument, Publish, Tally, total
-from embedding_assets.pipeline.claims import Admitted, Claimed, Claims
+from embedding_assets.pipeline.claims import Claimed, Claims
 from embedding_assets.pipeline.reading import read_document
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.sync import sync_source

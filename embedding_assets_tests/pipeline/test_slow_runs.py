@@ -6,8 +6,9 @@ from pathlib import Path
 
 import anyio
 
+from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.work import Lane
-from embedding_assets.pipeline.claims import Admitted, Claims
+from embedding_assets.pipeline.claims import Claims
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.workbench import Workbench

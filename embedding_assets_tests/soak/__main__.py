@@ -10,7 +10,7 @@ import sys
 
 from embedding_assets.domain.work import Lane
 from embedding_assets_tests.soak.measuring import SceneFailed, watch
-from embedding_assets_tests.soak.scenarios import CEILING, SCENARIOS, Scenario
+from embedding_assets_tests.soak.scenarios import BACKFILL, CEILING, SCENARIOS, Scenario
 from embedding_assets_tests.soak.scene import on_stage
 from embedding_assets_tests.soak.verdict import Finding, Minute, judge
 
@@ -31,26 +31,34 @@ def main() -> int:
 
 
 def _play(scenario: Scenario, arguments: argparse.Namespace) -> bool:
-    documents = scenario.documents or int(CEILING * (arguments.minutes + _BEFORE_MINUTES) * _SPARE)
+    documents, lane = _queue(scenario, arguments)
     _say(f"\n{scenario.name}: {scenario.says}\n{arguments.workers} workers, {documents:,} documents")
     try:
-        with on_stage(scenario, workers=arguments.workers, documents=documents, lane=Lane(arguments.lane)) as scene:
-            _say("minute   ours  neighbour  total  429s")
+        with on_stage(scenario, workers=arguments.workers, documents=documents, lane=lane) as scene:
+            _say("minute   ours  neighbour  total  429s" + "  backfill published" * bool(scenario.live_per_minute))
             seen = watch(scene, arguments.minutes, _say_minute, _say)
     except SceneFailed as error:
         _say(f"FAIL  {error}")
         return False
-    findings = judge(scenario, seen.minutes, seen.log, seen.end, documents)
+    findings = judge(scenario, seen.minutes, seen.log, seen.end, documents, seen.live)
     for finding in findings:
         _say_finding(finding)
     return all(finding.passed is not False for finding in findings)
 
 
+def _queue(scenario: Scenario, arguments: argparse.Namespace) -> tuple[int, Lane]:
+    """How many documents wait at the start, and in which lane."""
+    if scenario.live_per_minute:
+        return BACKFILL, Lane.BACKFILL
+    lasting = int(CEILING * (arguments.minutes + _BEFORE_MINUTES) * _SPARE)
+    return scenario.documents or lasting, Lane(arguments.lane)
+
+
 def _say_minute(number: int, minute: Minute) -> None:
     load = os.getloadavg()[0]
-    _say(
-        f"{number:>6} {minute.ours:>6} {minute.neighbour:>10} {minute.total:>6} {minute.refused:>5}   (load {load:.1f})"
-    )
+    beside = "" if minute.backfill is None else f"{minute.backfill:>20,}"
+    counts = f"{number:>6} {minute.ours:>6} {minute.neighbour:>10} {minute.total:>6} {minute.refused:>5}{beside}"
+    _say(f"{counts}   (load {load:.1f})")
 
 
 def _say_finding(finding: Finding) -> None:

@@ -14,11 +14,14 @@ from embedding_assets.pipeline.workbench import LimitName, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
 from embedding_assets.store import migrations, rate_limiter, work_queue
 from embedding_assets.store.rate_limiter import LimitSettings
+from embedding_assets_tests.soak.freshness import RECORD_PUBLICATIONS
 from embedding_assets_tests.soak.scenarios import CAPACITY, CEILING, LIMIT, NEIGHBOUR, OURS, SHARE, Scenario
 from embedding_assets_tests.support.benches import DIMENSIONS, open_bench
 from embedding_assets_tests.support.generated import GeneratedSource, generated_keys
 
 MODEL = "simulated"
+# So that 100,000 documents last longer than five minutes on two cores: with 8 inputs a request they took less.
+_INPUTS_UNLIMITED = 4
 # The queue forgets a lost claim when its document is settled; the soak counts each as it is noticed.
 _COUNT_LOST_CLAIMS: tuple[LiteralString, ...] = (
     "CREATE TABLE public.lost_claims (document_key text)",
@@ -48,16 +51,21 @@ async def prepare(database_url: str, scenario: Scenario, documents: int, lane: L
     """Migrate, apply the collection and the limit, queue the documents; what the workers work on."""
     migrations.upgrade(database_url)
     with psycopg.connect(database_url) as connection:
-        for statement in _COUNT_LOST_CLAIMS:
+        for statement in (*_COUNT_LOST_CLAIMS, *(RECORD_PUBLICATIONS if scenario.live_per_minute else ())):
             connection.execute(statement)
     model = EmbeddingModel(f"openai/{MODEL}", DIMENSIONS)
     embedder = build_embedder(model, api_base=None, api_key=None, timeout_seconds=20, wire_format=None, extra={})
     # One input a request, so that requests are what the limit binds.
-    async with open_bench(database_url, GeneratedSource(documents), embedder, max_inputs=1) as bench:
-        await _apply_limit(bench, scenario)
+    inputs = 1 if scenario.limited else _INPUTS_UNLIMITED
+    async with open_bench(database_url, GeneratedSource(documents), embedder, max_inputs=inputs) as bench:
         async with bench.db.transaction() as tx:
             changes = [(key, None) for key in generated_keys(documents)]
             await work_queue.enqueue(tx, bench.target.collection_id, changes, lane=lane)
+            # As after the first complete poll: a live change from here on is promised.
+            await tx.execute("UPDATE embedding_assets.collections SET tracked_since = clock_timestamp()")
+        if not scenario.limited:
+            return bench.target
+        await _apply_limit(bench, scenario)
         return replace(bench.target, limit=LimitName(LIMIT, OURS, CEILING))
 
 

@@ -8,13 +8,16 @@ CAPACITY = 450
 SHARE = 0.7
 CEILING = int(CAPACITY * SHARE)
 WINDOW_SECONDS = 60.0
+BACKFILL = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One load. Rates per minute; `documents` makes it finite: it ends when all are published, else after its time.
 
-    `provider_per_minute` is what the provider really allows; the limit's own settings always say `CAPACITY`.
+    `provider_per_minute` is what the provider really allows; the limit's own settings always say `CAPACITY`. With
+    `live_per_minute`, so many documents change beside a backfill of `BACKFILL`. `limited` False: there is no limit,
+    requests hold more than one input, and it ends when the backfill is drained.
     """
 
     name: str
@@ -24,6 +27,8 @@ class Scenario:
     min_per_minute: int = 0
     provider_per_minute: int = CAPACITY
     documents: int | None = None
+    live_per_minute: int = 0
+    limited: bool = True
 
     def allowed(self, neighbour: float) -> float:
         """Our part of a minute in which the neighbour takes so much."""
@@ -50,5 +55,16 @@ SCENARIOS = (
         "the provider allows 200 a minute and the limit's settings say 450",
         provider_per_minute=200,
         documents=1200,
+    ),
+    Scenario(
+        "live-beside-backfill",
+        "a document changes every second beside a backfill that takes all of the limit it can get",
+        live_per_minute=60,
+    ),
+    Scenario(
+        "live-beside-backfill-unlimited",
+        "a document changes every second beside a backfill that is drained as fast as this machine can",
+        live_per_minute=60,
+        limited=False,
     ),
 )

@@ -21,6 +21,7 @@ from embedding_assets_tests.simulator.server import SimulatorServer
 from embedding_assets_tests.soak.database import prepare
 from embedding_assets_tests.soak.neighbour import take
 from embedding_assets_tests.soak.processes import Troupe, troupe
+from embedding_assets_tests.soak.producer import make_changes
 from embedding_assets_tests.soak.scenarios import WINDOW_SECONDS, Scenario
 from embedding_assets_tests.soak.worker import work
 from embedding_assets_tests.support.benches import DIMENSIONS
@@ -48,15 +49,21 @@ def on_stage(scenario: Scenario, *, workers: int, documents: int, lane: Lane) ->
     with tempfile.TemporaryDirectory(prefix="embedding-assets-soak-") as folder:
         try:
             url = start_embedded(Path(folder)).database_url
+            changes = Path(folder) / "changes"
+            changes.mkdir()
             target = asyncio.run(prepare(url, scenario, documents, lane))
             with troupe() as processes:
                 provider = _start_provider(processes, scenario)
                 shards = [range(SHARDS)[worker::workers] for worker in range(workers)]
                 for worker, its in enumerate(shards):
-                    processes.start(f"worker {worker}", work, url, provider.api_base, target, f"worker-{worker}", its)
+                    name = f"worker-{worker}"
+                    processes.start(f"worker {worker}", work, url, provider.api_base, target, name, its, changes)
                 if scenario.neighbour_per_minute:
                     rate = scenario.neighbour_per_minute
                     processes.start("neighbour", take, url, provider.api_base, rate)
+                if rate := scenario.live_per_minute:
+                    collection_id = target.collection_id
+                    processes.start("producer", make_changes, url, collection_id, changes, documents, rate)
                 yield Scene(scenario, documents, url, provider, shards, processes)
         finally:
             stop_embedded(Path(folder))
@@ -68,7 +75,8 @@ def _start_provider(processes: Troupe, scenario: Scenario) -> SimulatorClient:
     processes.start("provider", _provide, port)
     provider = SimulatorClient(f"http://127.0.0.1:{port}")
     _wait_for(provider)
-    provider.limit(requests=scenario.provider_per_minute, window_seconds=WINDOW_SECONDS)
+    if scenario.limited:
+        provider.limit(requests=scenario.provider_per_minute, window_seconds=WINDOW_SECONDS)
     provider.fault(FaultKind.DELAY, seconds=_QUICKEST, seconds_max=_SLOWEST)
     return provider
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from embedding_assets.domain.failures import ClassifiedError
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
@@ -22,12 +23,14 @@ _POOL_SIZE = 4
 _PAUSE_SECONDS = 0.5
 
 
-def work(database_url: str, api_base: str, target: Target, name: str, shards: Sequence[int]) -> None:
+def work(database_url: str, api_base: str, target: Target, name: str, shards: Sequence[int], changes: Path) -> None:
     """Until SIGTERM, which gives back what is claimed."""
-    asyncio.run(_work(database_url, api_base, target, name, shards))
+    asyncio.run(_work(database_url, api_base, target, name, shards, GeneratedSource(0, changes)))
 
 
-async def _work(database_url: str, api_base: str, target: Target, name: str, shards: Sequence[int]) -> None:
+async def _work(
+    database_url: str, api_base: str, target: Target, name: str, shards: Sequence[int], source: GeneratedSource
+) -> None:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -37,7 +40,7 @@ async def _work(database_url: str, api_base: str, target: Target, name: str, sha
     with contextlib.suppress(asyncio.CancelledError):
         async with Database(database_url, pool_size=_POOL_SIZE, application_name=name) as db:
             try:
-                await _run_for_ever(Workbench(db, GeneratedSource(0), embedder, target, name, Pace()), shards)
+                await _run_for_ever(Workbench(db, source, embedder, target, name, Pace()), shards)
             finally:
                 await embedder.aclose()
 

@@ -19,12 +19,12 @@ async def _two(db: Database, *, weight: float = 1.0) -> tuple[MadeCollection, Ma
     return large, small
 
 
-async def _use(db: Database, collection: MadeCollection, requests: int, *, age: float = 30) -> None:
+async def _use(db: Database, collection: MadeCollection, requests: int, *, age: float = 30, lane: str = "live") -> None:
     async with db.transaction() as tx:
         await tx.execute(
             "INSERT INTO embedding_assets.rate_limit_slots "
-            "VALUES ('key', floor((extract(epoch FROM clock_timestamp()) - %s) * 10), %s, 'live', %s, 0, 0, %s)",
-            [age, OURS, requests, collection.id],
+            "VALUES ('key', floor((extract(epoch FROM clock_timestamp()) - %s) * 10), %s, %s, %s, 0, 0, %s)",
+            [age, OURS, lane, requests, collection.id],
         )
 
 
@@ -74,6 +74,31 @@ async def test_live_work_does_not_yield_to_the_backfill_of_another_collection(db
     assert isinstance(await draw(db, small.id, lane=Lane.BACKFILL), LimitWait)
     await _room_again(db)
     assert isinstance(await draw(db, large.id, lane=Lane.LIVE), Reservation)
+
+
+@on_database
+async def test_backfill_yields_to_live_work_that_waits_even_of_its_own_collection(db: Database) -> None:
+    large, small = await _two(db)
+    await _use(db, large, 100, lane="backfill")
+    assert isinstance(await draw(db, small.id), LimitWait)
+    await _room_again(db)
+    for collection in (large, small):
+        waits = await draw(db, collection.id, lane=Lane.BACKFILL)
+        assert isinstance(waits, LimitWait)
+        assert (waits.kind, waits.seconds) == (WaitKind.LIVE_PART, 0.5)
+    assert isinstance(await draw(db, small.id), Reservation)
+    assert isinstance(await draw(db, small.id, lane=Lane.BACKFILL), Reservation)
+
+
+@on_database
+async def test_backfill_keeps_a_twentieth_of_the_ceiling_whoever_waits(db: Database) -> None:
+    large, _ = await _two(db)
+    await _use(db, large, 90)
+    await _use(db, large, 4, lane="backfill")
+    async with db.transaction() as tx:
+        await rate_limiter.say_waiting(tx, Account(large.id, "key", OURS), lane=Lane.LIVE)
+    assert isinstance(await draw(db, large.id, lane=Lane.BACKFILL), Reservation)
+    assert isinstance(await draw(db, large.id, lane=Lane.BACKFILL), LimitWait)
 
 
 @on_database

@@ -21,6 +21,13 @@ FROM embedding_assets.rate_limits AS l,
      embedding_assets.look_at_limit(l, %(consumer)s, %(collection_id)s, %(lane)s::embedding_assets.lane, 1, 1, 1) AS look
 WHERE l.name = %(limit_name)s
 
+-- name: say_waiting
+-- What a refused reserve says by itself; for a run that saw no room and claims nothing to ask with.
+INSERT INTO embedding_assets.rate_limit_waiting AS w
+VALUES (%(limit_name)s, %(consumer)s, %(collection_id)s, %(lane)s::embedding_assets.lane, clock_timestamp())
+ON CONFLICT ON CONSTRAINT rate_limit_waiting_pkey DO UPDATE SET waiting_at = clock_timestamp()
+WHERE w.waiting_at < clock_timestamp() - interval '0.5 seconds'
+
 -- name: held_up_by
 SELECT b.wait, b.kind, b.about FROM (
     SELECT w.wait, 'budget' AS kind, w.about FROM embedding_assets.collections AS c,

@@ -169,6 +169,20 @@ UPDATE embedding_assets.work_items AS w SET
     available_at = least(w.first_enqueued_at, coalesce(%(now)s::timestamptz, clock_timestamp()))
 WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY (ARRAY(SELECT document_key FROM held))
 
+-- name: release_changed
+-- Those of these claims whose document changed since: they wait in the backfill lane of a run, and belong into the live one.
+WITH changed AS (
+    SELECT w.document_key FROM embedding_assets.work_items AS w
+    JOIN unnest(%(document_keys)s::text[], %(fences)s::bigint[]) AS mine (document_key, fence) USING (document_key, fence)
+    WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY(%(document_keys)s) AND w.lane = 'live'
+    ORDER BY w.document_key FOR UPDATE OF w SKIP LOCKED
+)
+UPDATE embedding_assets.work_items AS w SET
+    lease_owner = NULL, fence = NULL, claimed_generation = NULL, claimed_at = NULL,
+    available_at = least(w.first_enqueued_at, coalesce(%(now)s::timestamptz, clock_timestamp()))
+WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY (ARRAY(SELECT document_key FROM changed))
+RETURNING w.document_key
+
 -- name: close_obligations
 DELETE FROM embedding_assets.obligations AS o
 USING unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS covered (document_key, generation)
@@ -201,6 +215,17 @@ SELECT EXISTS (SELECT FROM embedding_assets.work_arrivals WHERE collection_id = 
             LIMIT 1
         ) AS ready
     )
+
+-- name: live_ready
+SELECT EXISTS (
+    SELECT FROM unnest(%(shards)s::smallint[]) AS s (shard)
+    CROSS JOIN LATERAL (
+        SELECT FROM embedding_assets.work_items AS w
+        WHERE w.line = embedding_assets.line_of(%(collection_id)s, s.shard, 'live')
+          AND w.available_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()))
+        LIMIT 1
+    ) AS ready
+)
 
 -- name: backlog
 SELECT count(*) FROM (
