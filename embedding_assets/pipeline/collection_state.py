@@ -1,4 +1,4 @@
-"""How a collection stands, for whoever decides whether to start a run and for checks of what is stored. Reads only."""
+"""How a collection stands, for whoever decides whether to start a run. Reads only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,9 @@ from embedding_assets.store import (
     inspection,
     rate_limiter,
     source_listings,
-    vectors,
     work_queue,
 )
 from embedding_assets.store.database import Database
-from embedding_assets.store.inspection import StoredProblems
-from embedding_assets.store.vectors import VectorTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +52,3 @@ async def readiness(db: Database, collection: str, shards: Sequence[int] = range
             held_up_by=await rate_limiter.held_up_by(tx, applied.id),
             runs_alive=frozenset(await work_queue.runs_alive(tx, applied.id)),
         )
-
-
-async def stored_problems(db: Database, collection: str) -> StoredProblems | None:
-    """Rows of this collection that should not be; None while nothing was ever stored for it."""
-    async with db.transaction() as tx:
-        applied = await collections.find(tx, collection)
-        if applied is None:
-            return None
-        table = VectorTable(applied.id, applied.model_id, applied.model)
-        if not (await vectors.table_facts(tx, table)).exists:
-            return None
-        return await inspection.stored_problems(tx, table)

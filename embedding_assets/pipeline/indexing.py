@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vector_index, vectors, work_queue
+from embedding_assets.store.database import Tx
+from embedding_assets.store.vectors import VectorTable
 
 # With more than a fifth of the table still to come, loading first and building once is quicker: an index that is there
 # already holds inserts to a fifth of their rate.
@@ -31,10 +33,15 @@ async def ensure_index(bench: Workbench, *, at_least_rows: int = INDEX_AT_LEAST_
         if not facts.exists or facts.index_valid:
             return IndexOutcome(False, facts.rows)
         rows = await vectors.count_vectors(tx, table)
-        most = rows // _BACKLOG_SHARE + 1
-        loading = await work_queue.backlog(tx, table.collection_id, up_to=most) == most
+        loading = await is_loading(tx, table, rows)
     if rows < at_least_rows or loading:
         return IndexOutcome(False, rows)
     async with bench.db.autocommit() as connection:
         built = await vector_index.ensure_index(connection, table, bench.target.index, concurrently=True)
     return IndexOutcome(built, rows)
+
+
+async def is_loading(tx: Tx, table: VectorTable, rows: int) -> bool:
+    """Whether so much is still to come that the index waits; `rows` are those of the table."""
+    most = rows // _BACKLOG_SHARE + 1
+    return await work_queue.backlog(tx, table.collection_id, up_to=most) == most
