@@ -140,8 +140,8 @@ class Claims:
         if not backfill or time.monotonic() < self._changes_seen_at + _CHANGES_SEEN_SECONDS:
             return
         self._changes_seen_at = time.monotonic()
-        async with self._bench.db.transaction() as tx:
-            changed = await work_queue.release_changed(tx, self._bench.target.collection_id, backfill)
+        collection_id = self._bench.target.collection_id
+        changed = await self._bench.db.atomically(lambda tx: work_queue.release_changed(tx, collection_id, backfill))
         if changed:
             self._starts.forget()
         for key in changed:

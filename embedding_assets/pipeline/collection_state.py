@@ -1,4 +1,4 @@
-"""How a collection stands, for whoever decides whether to start a run and for checks of what is stored. Reads only."""
+"""How a collection stands, for whoever decides whether to start a run. Reads only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,9 @@ from embedding_assets.store import (
     inspection,
     rate_limiter,
     source_listings,
-    vectors,
     work_queue,
 )
 from embedding_assets.store.database import Database
-from embedding_assets.store.inspection import StoredProblems
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +67,3 @@ async def anything_stale(db: Database, collection: str) -> bool:
         if applied is None:
             return False
         return applied.building is not None or bool(await corpus.stale_keys(tx, applied.id, range(SHARDS), most=1))
-
-
-async def stored_problems(db: Database, collection: str) -> StoredProblems | None:
-    """Rows of this collection that should not be; None while nothing was ever stored for it."""
-    async with db.transaction() as tx:
-        applied = await collections.find(tx, collection)
-        if applied is None:
-            return None
-        if not (await vectors.table_facts(tx, applied.table)).exists:
-            return None
-        return await inspection.stored_problems(tx, applied.table)

@@ -6,6 +6,8 @@ import anyio
 
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vector_index, vectors, work_queue
+from embedding_assets.store.database import Tx
+from embedding_assets.store.vectors import VectorTable
 
 # With more than a fifth of the table still to come, loading first and building once is quicker: an index that is there
 # already holds inserts to a fifth of their rate.
@@ -34,8 +36,7 @@ async def ensure_index(bench: Workbench, *, at_least_rows: int = INDEX_AT_LEAST_
         if not facts.exists or facts.index_valid:
             return IndexOutcome(False, facts.rows)
         rows = await vectors.count_vectors(tx, table)
-        most = rows // _BACKLOG_SHARE + 1
-        loading = await work_queue.backlog(tx, table.collection_id, up_to=most) == most
+        loading = await is_loading(tx, table, rows)
     if rows < at_least_rows or loading:
         return IndexOutcome(False, rows)
     async with bench.db.autocommit() as connection:
@@ -56,3 +57,9 @@ async def ensure_index_before_search(bench: Workbench, *, at_least_rows: int = I
             if await vector_index.ensure_index(connection, bench.target.table, bench.target.index, concurrently=False):
                 return IndexOutcome(True, rows)
         await anyio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def is_loading(tx: Tx, table: VectorTable, rows: int) -> bool:
+    """Whether so much is still to come that the index waits; `rows` are those of the table."""
+    most = rows // _BACKLOG_SHARE + 1
+    return await work_queue.backlog(tx, table.collection_id, up_to=most) == most

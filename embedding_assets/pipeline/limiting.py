@@ -111,8 +111,7 @@ class SharedLimit:
     async def say_waiting(self, lane: Lane) -> None:
         """Work of this lane waits for the shared limit, and no request of it is under way that would say so."""
         if self._account.limit_name is not None:
-            async with self._db.transaction() as tx:
-                await rate_limiter.say_waiting(tx, self._account, lane=lane)
+            await self._db.atomically(lambda tx: rate_limiter.say_waiting(tx, self._account, lane=lane))
 
     async def correct(self, made: Reservation, *, tokens: int, usd: float) -> None:
         """The provider counted so many tokens: put the use right."""

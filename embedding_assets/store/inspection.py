@@ -6,6 +6,7 @@ from datetime import datetime
 
 from psycopg import sql
 from psycopg.rows import class_row
+from typing_extensions import LiteralString
 
 from embedding_assets.domain.explanation import DocumentState
 from embedding_assets.store.database import Tx
@@ -81,6 +82,15 @@ class StoredProblems:
     escalated: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessedLately:
+    """Documents of the last 24 hours: that failed at least once, and that failed or were published."""
+
+    failed: int
+    processed: int
+    examples: Sequence[str]
+
+
 async def shard_holders(tx: Tx) -> list[ShardHolder]:
     """Which runs hold which shards, whether they still live or not."""
     return [ShardHolder(*row) for row in await (await tx.execute(_SQL["shard_holders"])).fetchall()]
@@ -131,20 +141,47 @@ async def missing_rights(tx: Tx) -> Sequence[str]:
 
 async def stored_problems(tx: Tx, table: VectorTable) -> StoredProblems:
     """Counts of what must not be, over everything stored for this collection and model."""
-    norm = sql.SQL("l2_norm") if table.model.storage == "halfvec" else sql.SQL("vector_norm")
-    name = sql.Identifier("embedding_assets", table.name)
-    query = sql.SQL(_SQL["stored_problems"]).format(embeddings=name, norm=norm)
+    row = await (await tx.execute(_fill(_SQL["stored_problems"], table), _of(table))).fetchone()
+    assert row is not None
+    return StoredProblems(*row)
+
+
+async def problem_examples(tx: Tx, table: VectorTable, *, documents: int) -> dict[str, list[str]]:
+    """Up to so many documents of each problem, by the problem's name in `StoredProblems`; of the overdue the oldest."""
+    values = {**_of(table), "documents": documents}
+    rows = await (await tx.execute(_fill(_SQL["problem_examples"], table), values)).fetchall()
+    return dict(rows)
+
+
+async def processed_lately(
+    tx: Tx, table: VectorTable, *, examples: int, now: datetime | None = None
+) -> ProcessedLately:
+    """How the documents of the last 24 hours fared; up to `examples` keys of those that failed."""
     values = {
         "collection_id": table.collection_id,
         "model_id": table.model_id,
-        "dimensions": table.model.dimensions,
+        "examples": examples,
+        "now": now,
     }
-    row = await (await tx.execute(query, values)).fetchone()
+    row = await (await tx.execute(_SQL["processed_lately"], values)).fetchone()
     assert row is not None
-    return StoredProblems(*row)
+    return ProcessedLately(*row)
 
 
 async def sample_documents(tx: Tx, collection: str, *, documents: int) -> list[tuple[str, str]]:
     """(title, first 400 characters) of a few published documents, the same each time."""
     values = {"collection": collection, "documents": documents}
     return [(row[0], row[1]) for row in await (await tx.execute(_SQL["sample_documents"], values)).fetchall()]
+
+
+def _of(table: VectorTable) -> dict[str, object]:
+    return {
+        "collection_id": table.collection_id,
+        "model_id": table.model_id,
+        "dimensions": table.model.dimensions,
+    }
+
+
+def _fill(query: LiteralString, table: VectorTable) -> sql.Composed:
+    norm = sql.SQL("l2_norm") if table.model.storage == "halfvec" else sql.SQL("vector_norm")
+    return sql.SQL(query).format(embeddings=sql.Identifier("embedding_assets", table.name), norm=norm)

@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from embedding_assets_tests.defs.conftest import DOCUMENTS
 from embedding_assets_tests.support.code_location import CHUNKS, EMBEDDINGS, RAW, CodeLocation
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -10,14 +11,19 @@ ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 def test_a_sound_store_passes_every_check(published: CodeLocation) -> None:
     evaluations = check(published)
-    assert len(evaluations) == 6
+    assert len(evaluations) == 9
     assert failed(published) == {}
-    assert all(evaluation.metadata["found"].value == 0 for evaluation in evaluations)
+    counted = [evaluation.metadata["found"].value for evaluation in evaluations if "found" in evaluation.metadata]
+    assert counted == [0] * 6
+    told = {evaluation.check_name: evaluation.metadata for evaluation in evaluations}
+    assert told["few_documents_fail"]["processed"].value == DOCUMENTS
+    assert str(told["index_is_valid"]["state"].value).startswith("none needed")
+    assert str(told["index_finds_what_exact_search_finds"]["state"].value).startswith("not judged")
 
 
 def test_before_the_first_run_they_pass_and_say_that_nothing_is_stored(location: CodeLocation) -> None:
     evaluations = check(location)
-    assert [evaluation.passed for evaluation in evaluations] == [True] * 6
+    assert [evaluation.passed for evaluation in evaluations] == [True] * 9
     assert all(evaluation.metadata["state"].value == "nothing stored yet" for evaluation in evaluations)
 
 
@@ -51,7 +57,23 @@ def test_an_overdue_change_and_an_escalated_document_warn(published: CodeLocatio
     published.sync()
     published.embed(retrack=False)
     published.rows("UPDATE embedding_assets.failed_documents SET status = 'escalated', next_retry_at = NULL")
+    told = {evaluation.check_name: evaluation.metadata for evaluation in check(published)}
+    assert told["nothing_is_escalated"]["examples"] == dg.MetadataValue.text("'document-003.md'")
+    assert told["nothing_is_overdue"]["examples"] == dg.MetadataValue.text("'elsewhere.md'")
     assert failed(published) == {"nothing_is_overdue": (RAW, 1, WARN), "nothing_is_escalated": (RAW, 1, WARN)}
+
+
+def test_so_many_failures_in_a_day_warn_and_name_documents_as_text(published: CodeLocation) -> None:
+    for number in range(3):
+        (published.corpus / f"[bad](http:{number}).md".replace("/", "")).write_bytes(b"\xff\xfe\xff not text")
+    published.sync()
+    published.embed(retrack=False)
+    [rate] = [evaluation for evaluation in check(published) if not evaluation.passed]
+    assert (rate.check_name, rate.severity) == ("few_documents_fail", WARN)
+    assert rate.metadata["failure_rate"].value == 3 / 15
+    lines = str(rate.metadata["examples"].value).splitlines()
+    assert lines == [f"'[bad](http:{number}).md'" for number in range(3)]
+    assert isinstance(rate.metadata["examples"], dg.TextMetadataValue)
 
 
 @pytest.mark.parametrize("assets", [(), (EMBEDDINGS,)])

@@ -86,6 +86,50 @@ SELECT
     (SELECT count(*) FROM embedding_assets.failed_documents
      WHERE collection_id = %(collection_id)s AND status = 'escalated')
 
+-- name: problem_examples
+-- Documents for each count above that is not 0; run only then. A vector that no chunk holds is nobody's.
+WITH bad_vectors AS (
+    SELECT input_hash, vector_dims(embedding) <> %(dimensions)s AS wrong_dimension,
+           {norm}(embedding) IN (0, 'NaN', 'Infinity') AS not_finite_or_zero
+    FROM {embeddings}
+    WHERE vector_dims(embedding) <> %(dimensions)s OR {norm}(embedding) IN (0, 'NaN', 'Infinity')
+), of_chunks AS (
+    SELECT c.document_key, c.version, b.wrong_dimension, b.not_finite_or_zero,
+           NOT EXISTS (SELECT FROM {embeddings} AS e WHERE e.input_hash = c.input_hash) AS without_vector
+    FROM embedding_assets.chunks AS c LEFT JOIN bad_vectors AS b USING (input_hash)
+    WHERE c.collection_id = %(collection_id)s AND c.model_id = %(model_id)s
+), affected AS (
+    SELECT 'wrong_dimension' AS problem, document_key, '-infinity'::timestamptz AS since FROM of_chunks WHERE wrong_dimension
+    UNION SELECT 'not_finite_or_zero', document_key, '-infinity' FROM of_chunks WHERE not_finite_or_zero
+    UNION SELECT 'inputs_without_vector', document_key, '-infinity' FROM of_chunks WHERE without_vector
+    UNION SELECT 'orphaned_chunks', o.document_key, '-infinity' FROM of_chunks AS o WHERE NOT EXISTS (
+        SELECT FROM embedding_assets.publications AS p
+        WHERE p.collection_id = %(collection_id)s AND p.model_id = %(model_id)s AND p.document_key = o.document_key
+          AND p.version = o.version)
+    UNION SELECT 'overdue', document_key, deadline FROM embedding_assets.obligations
+    WHERE collection_id = %(collection_id)s AND deadline <= clock_timestamp()
+    UNION SELECT 'escalated', document_key, last_failed_at FROM embedding_assets.failed_documents
+    WHERE collection_id = %(collection_id)s AND status = 'escalated'
+), numbered AS (
+    SELECT problem, document_key, row_number() OVER (PARTITION BY problem ORDER BY since, document_key) AS number FROM affected
+)
+SELECT problem, array_agg(document_key ORDER BY number) FROM numbered WHERE number <= %(documents)s GROUP BY problem
+
+-- name: processed_lately
+WITH failed AS (
+    SELECT DISTINCT document_key FROM embedding_assets.failed_attempts
+    WHERE collection_id = %(collection_id)s
+      AND failed_at > coalesce(%(now)s::timestamptz, clock_timestamp()) - interval '24 hours'
+), processed AS (
+    SELECT document_key FROM failed
+    UNION
+    SELECT document_key FROM embedding_assets.publications
+    WHERE collection_id = %(collection_id)s AND model_id = %(model_id)s
+      AND published_at > coalesce(%(now)s::timestamptz, clock_timestamp()) - interval '24 hours'
+)
+SELECT (SELECT count(*) FROM failed), (SELECT count(*) FROM processed),
+       ARRAY(SELECT document_key FROM failed ORDER BY document_key LIMIT %(examples)s)
+
 -- name: sample_documents
 -- The same few each time, from anywhere in the collection.
 SELECT d.title, left(d.content, 400) FROM embedding_assets.documents AS d
