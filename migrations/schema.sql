@@ -259,6 +259,25 @@ BEGIN
     END LOOP;
 END $$;
 
+CREATE FUNCTION embedding_assets.move_use(limit_name text, consumer text, collection_id integer, lane embedding_assets.lane, slot bigint, inputs integer, tokens integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+    later bigint := least(floor(extract(epoch FROM clock_timestamp()) * 10)::bigint, slot + 20);
+BEGIN
+    UPDATE rate_limit_slots AS s SET
+        requests = greatest(s.requests - 1, 0), inputs = greatest(s.inputs - move_use.inputs, 0),
+        tokens = greatest(s.tokens - move_use.tokens, 0)
+    WHERE s.limit_name = move_use.limit_name AND s.slot = move_use.slot AND s.consumer = move_use.consumer
+      AND s.lane = move_use.lane AND s.collection_id = move_use.collection_id;
+    INSERT INTO rate_limit_slots AS s VALUES (limit_name, later, consumer, lane, 1, inputs, tokens, collection_id)
+    ON CONFLICT ON CONSTRAINT rate_limit_slots_pkey DO UPDATE SET
+        requests = s.requests + 1, inputs = s.inputs + excluded.inputs, tokens = s.tokens + excluded.tokens;
+    RETURN later;
+END $$;
+
 CREATE FUNCTION embedding_assets.nearest_by_index(embeddings regclass, distance_operator text, query text, condition text, k integer) RETURNS TABLE(input_hash bytea, distance double precision)
     LANGUAGE plpgsql STABLE
     SET "hnsw.iterative_scan" TO 'strict_order'

@@ -113,6 +113,12 @@ class SharedLimit:
         if self._account.limit_name is not None:
             await self._db.atomically(lambda tx: rate_limiter.say_waiting(tx, self._account, lane=lane))
 
+    async def answered(self, made: Reservation, *, inputs: int) -> Reservation:
+        """The answer came, or a failure in its place. Where that took longer than the margin, so may have the request."""
+        if self._account.limit_name is None or time.monotonic() - made.granted_at <= _FRESH_SECONDS:
+            return made
+        return await self._db.atomically(lambda tx: rate_limiter.move_use(tx, self._account, made, inputs=inputs))
+
     async def correct(self, made: Reservation, *, tokens: int, usd: float) -> None:
         """The provider counted so many tokens: put the use right."""
         if self._shared and (tokens, usd) != (made.tokens, made.usd):

@@ -186,12 +186,8 @@ class Requester:
             async with self._places.place(lane):
                 answer = await self._reserve(inputs, lane)
                 if isinstance(answer, Reservation):
-                    reply = await self._send(inputs, answer)
-                    break
+                    return await self._send(inputs, answer)
             waited += await self.limit.hold(answer, waited)
-        self._good_replies += len(reply.rejected) < len(inputs)
-        await self._account(answer, reply)
-        return reply
 
     async def _send(self, inputs: Sequence[Input], reservation: Reservation) -> EmbeddingReply:
         sent_in_round = self._window.rounds
@@ -200,6 +196,7 @@ class Requester:
         try:
             reply = await self._bench.embedder.embed([one.text for one in inputs])
         except ProviderError as error:
+            reservation = await self.limit.answered(reservation, inputs=len(inputs))
             if error.status is not None:
                 await self.limit.refund(reservation)
             if error.error_type in _OVERLOADED:
@@ -207,9 +204,11 @@ class Requester:
             raise
         else:
             self._window.went_well()
-            return reply
         finally:
             self._places.resize(self._window.places)
+        self._good_replies += len(reply.rejected) < len(inputs)
+        await self._account(await self.limit.answered(reservation, inputs=len(inputs)), reply)
+        return reply
 
     async def _account(self, reservation: Reservation, reply: EmbeddingReply) -> None:
         tokens = reservation.tokens if reply.tokens is None else reply.tokens

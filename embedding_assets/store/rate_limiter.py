@@ -6,7 +6,7 @@ call them. Not here: waiting (pipeline).
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from psycopg.types.json import Jsonb
 
@@ -49,7 +49,8 @@ class Account:
 class Reservation:
     """A use that was entered: one request of so many inputs, tokens and USD. `slot` finds it again.
 
-    `age` is how many seconds ago it was granted, at the most, when the answer came.
+    `age` is how many seconds ago it was granted, at the most, when the answer came; `granted_at` when that was, at the
+    earliest, by this process's monotonic clock.
     """
 
     lane: Lane
@@ -57,6 +58,7 @@ class Reservation:
     tokens: int
     usd: float
     age: float = 0.0
+    granted_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,21 @@ async def reserve_for_collection(
     wait, kind, about, slot, granted_after = row
     if wait > 0:
         return LimitWait(wait, WaitKind(kind), about or "")
-    return Reservation(lane, slot, tokens, usd, time.monotonic() - asked - granted_after)
+    granted_at = asked + granted_after
+    return Reservation(lane, slot, tokens, usd, time.monotonic() - granted_at, granted_at)
+
+
+async def move_use(tx: Tx, account: Account, made: Reservation, *, inputs: int) -> Reservation:
+    """Hold a use from now on: its request may have reached the provider so late. The use as it stands then."""
+    values = {
+        **_charged(account),
+        "lane": made.lane.value,
+        "slot": made.slot,
+        "inputs": inputs,
+        "tokens": made.tokens,
+    }
+    row = await (await tx.execute(_SQL["move_use"], values)).fetchone()
+    return replace(made, slot=row[0]) if row else made
 
 
 async def correct_use(

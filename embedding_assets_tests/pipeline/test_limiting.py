@@ -208,3 +208,22 @@ async def _until_the_run_has_its_shards(bench: Workbench) -> None:
                 if await work_queue.runs_alive(tx, bench.target.collection_id):
                     return
             await asyncio.sleep(0.02)
+
+
+def test_a_use_whose_answer_is_late_is_held_from_when_it_may_have_arrived(database_url: str, tmp_path: Path) -> None:
+    write_documents(tmp_path, 1, paragraphs=1)
+
+    async def body(bench: Workbench, provider: Simulator) -> None:
+        provider.fault(FaultKind.DELAY, seconds=1.0, times=1)
+        limited = await _limited(bench, requests=1000)
+        await sync_and_run(limited)
+        async with bench.db.transaction() as tx:
+            cursor = await tx.execute(
+                "SELECT (slot / 10.0 - extract(epoch FROM last_used_at))::float8, requests, inputs "
+                "FROM embedding_assets.rate_limit_slots, embedding_assets.rate_limits WHERE requests > 0"
+            )
+            [(later, *used)] = await cursor.fetchall()
+        assert 0.8 <= later <= 2.1
+        assert used == [1, 1]
+
+    on_bench_and_provider(database_url, tmp_path, body)

@@ -7,6 +7,10 @@ CALL embedding_assets.reserve(%(limit_name)s, %(consumer)s, %(lane)s, %(requests
 CALL embedding_assets.reserve_for_collection(%(limit_name)s, %(consumer)s, %(collection_id)s, %(lane)s, %(requests)s, %(inputs)s,
     %(tokens)s, %(usd)s, NULL, NULL, NULL, NULL, NULL)
 
+-- name: move_use
+SELECT embedding_assets.move_use(%(limit_name)s, %(consumer)s, %(collection_id)s, %(lane)s::embedding_assets.lane, %(slot)s,
+    %(inputs)s, %(tokens)s)
+
 -- name: correct_use
 SELECT embedding_assets.correct_use(%(limit_name)s, %(consumer)s, %(collection_id)s, %(lane)s::embedding_assets.lane, %(slot)s,
     %(tokens)s, %(spent_tokens)s, %(usd)s)
