@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from embedding_assets.domain.failures import ErrorType, ProviderError
+from embedding_assets.domain.failures import ClassifiedError, ErrorType
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.work import Lane
+from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.isolating import Isolator
 from embedding_assets.pipeline.requesting import Input, RequestCounts, Requester
 from embedding_assets.pipeline.workbench import Workbench
@@ -32,8 +33,13 @@ async def repair_vectors(bench: Workbench, shards: Sequence[int]) -> RepairOutco
     """Embed the published inputs of these shards that have no vector, or a zero one.
 
     Raises:
-        ProviderError: systemic, or a budget is used up; what was repaired so far stays.
+        ClassifiedError: systemic, a circuit is open, or a budget is used up; what was repaired so far stays.
     """
+    async with circuits_closed(bench, probe_now=True, fetches=False):
+        return await _repair(bench, shards)
+
+
+async def _repair(bench: Workbench, shards: Sequence[int]) -> RepairOutcome:
     # It holds no claim, so it may wait as long as the limit takes.
     requester = Requester(bench, hold_seconds=math.inf)
     isolator = Isolator(bench, requester)
@@ -69,7 +75,8 @@ async def _embed(
     for start in range(0, len(whole), size):
         for result in await isolator.embed(whole[start : start + size]):
             if result.held_back is not None:
-                raise ProviderError(
+                # Not the provider's word, so no circuit's matter.
+                raise ClassifiedError(
                     ErrorType.BUDGET_REACHED, f"{result.held_back.reason}: what was repaired so far stays"
                 )
             if result.error is None:

@@ -9,7 +9,7 @@ from typing_extensions import assert_never
 from embedding_assets.domain.backoff import Decision, Escalate, InQueue, OnlyRecord, Retry
 from embedding_assets.domain.redaction import redacted
 from embedding_assets.domain.work import ClaimedItem, Fail, Lane
-from embedding_assets.store.database import Tx
+from embedding_assets.store.database import Tx, storable
 from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("failures")
@@ -88,7 +88,7 @@ async def record(
         "stage": failure.stage.value,
         "failure_class": error.failure_class.value,
         "error_type": error.error_type.value,
-        "message": _storable(redacted(str(error)))[:2000],
+        "message": storable(redacted(str(error))),
         "provider_status": error.status,
         "run_id": run_id,
         "seconds": seconds,
@@ -115,11 +115,6 @@ def _place(episode: Episode, decision: Decision) -> dict[str, object]:
     if isinstance(decision, InQueue) and not episode.is_open:
         return {"row_episode": episode.number + 1, "row_attempts": 0, "since_generation": episode.waiting}
     return {"row_episode": episode.number, "row_attempts": episode.attempts + 1, "since_generation": 0}
-
-
-def _storable(message: str) -> str:
-    """A source may quote a name that is not UTF-8: a failure that cannot be recorded would fail the run, every time."""
-    return message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 async def resolve(tx: Tx, collection_id: int, document_keys: Sequence[str], *, now: datetime | None = None) -> None:

@@ -47,12 +47,13 @@ def test_a_rate_of_failures_is_too_high_above_a_thousandth_of_at_least_a_few(
     ],
 )
 def test_a_large_table_needs_a_valid_index_unless_it_is_on_its_way(
+    *,
     rows: int,
     valid: bool | None,
     being_built: bool,
     loading: bool,
     passed: bool,
-    says: str,  # noqa: FBT001 - a table of facts
+    says: str,
 ) -> None:
     found = judge_index(
         rows=rows, at_least_rows=10_000, valid=valid, being_built=being_built, loading=loading, name="the index"
