@@ -103,6 +103,7 @@ def waits(standing: Standing) -> list[str]:
         lines.append(f"{counted(row.overdue, 'change')} OVERDUE, the oldest from {age} ago: embedding-assets doctor")
     lines += [
         f"{counted(count.documents, 'failed document')} {count.status} ({count.error_type})"
+        + (": embedding-assets failures list --status escalated" if count.status == "escalated" else "")
         for count in standing.failed
     ]
     return lines or ["nothing waits: everything the last poll listed is settled"]

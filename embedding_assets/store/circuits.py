@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from embedding_assets.domain.circuits import OpenCircuit
+from embedding_assets.domain.redaction import redacted
 from embedding_assets.store.database import Tx, storable
 from embedding_assets.store.queries import load_queries
 
@@ -27,7 +28,7 @@ async def open_circuit(
     values = {
         "provider": provider,
         "reason": reason,
-        "message": storable(message),
+        "message": storable(redacted(message)),
         "probe_in": probe_in,
         "instead_of": list(instead_of),
         "now": now,

@@ -28,13 +28,24 @@ def test_every_help_has_an_example_of_that_very_command(project: Project, comman
 
 
 @pytest.mark.parametrize(
-    "command", ["migrate", "status", "search x", "run handbook", "sync", "doctor", "demo", "up", "down"]
+    "command",
+    ["migrate", "status", "search x", "run handbook", "sync", "doctor", "demo", "up", "down", "failures list"],
 )
 def test_without_a_database_url_a_command_names_the_variable_and_fails(project: Project, command: str) -> None:
     called = project.call(*command.split())
     assert (called.code, called.out) == (1, "")
     assert called.err.startswith("error: EMBEDDING_ASSETS_DATABASE_URL is not set")
     assert "Traceback" not in called.err
+
+
+def test_a_database_that_is_away_is_told_without_its_password(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDING_ASSETS_DATABASE_URL", "postgresql://w:hunter2@127.0.0.1:1/x?sslpassword=hunter2")
+    called = project.call("failures", "list")
+    assert called.code == 1
+    assert "cannot reach the database" in called.err
+    assert "hunter2" not in called.err
 
 
 def test_debug_shows_where_an_error_came_from(project: Project) -> None:
