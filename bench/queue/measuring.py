@@ -72,7 +72,7 @@ class Sizes:
         tables = (
             f"{name} {size.table / 2**20:,.0f} + {size.indexes / 2**20:,.0f} MiB" for name, size in self.of.items()
         )
-        return f"{self.moment:<44}{'   '.join(tables)}"
+        return f"{self.moment:<48}{'   '.join(tables)}"
 
 
 Measured: TypeAlias = "Rate | ClaimTimes | ClaimPlan | Sizes"
