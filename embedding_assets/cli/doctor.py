@@ -19,6 +19,7 @@ from embedding_assets.cli.findings import (
     Verdict,
     failure,
     judge_build,
+    judge_circuit,
     judge_connections,
     judge_heartbeats,
     judge_limit,
@@ -141,8 +142,9 @@ def _file(settings: "Settings") -> "tuple[dict[str, CollectionEntry], Finding]":
 
 async def _collection(settings: "Settings", name: str, asked: set[str]) -> AsyncGenerator[Finding, None]:
     """Everything of one collection; `asked` has the models (by fingerprint) that answered already."""
+    from embedding_assets.domain.circuits import in_the_way  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
-    from embedding_assets.store import work_queue  # noqa: PLC0415 - as above
+    from embedding_assets.store import circuits, work_queue  # noqa: PLC0415 - as above
 
     findings: list[Finding] = []
     with _told(findings, f"{name}: settings"):
@@ -159,6 +161,8 @@ async def _collection(settings: "Settings", name: str, asked: set[str]) -> Async
             limit = bench.target.limit.name if bench.target.limit else None
             yield judge_limit(f"{name}: limit", limit=limit, local=bench.target.model.name.startswith(_LOCAL))
             async with bench.db.transaction() as tx:
+                circuit = in_the_way(await circuits.open_circuits(tx, bench.target.circuits.all))
+                yield judge_circuit(f"{name}: circuit", circuit, name)
                 yield judge_queue(await work_queue.queue_depth(tx), name, settings.freshness_seconds)
     for finding in findings:
         yield finding

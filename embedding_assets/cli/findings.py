@@ -11,6 +11,7 @@ from embedding_assets.domain.explanation import duration
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from embedding_assets.domain.circuits import OpenCircuit
     from embedding_assets.store.inspection import ServerFacts
     from embedding_assets.store.work_queue import QueueDepth
 
@@ -111,6 +112,14 @@ def judge_queue(depths: "Sequence[QueueDepth]", collection: str, freshness_secon
         found = f"the oldest live change waits for {duration(oldest)}, more than half of {duration(freshness_seconds)}"
         return warning(name, found, f"start Dagster (embedding-assets up) or run: embedding-assets run {collection}")
     return ok(name, f"{counted(waiting, 'document')} in it, none of them late" if waiting else "empty")
+
+
+def judge_circuit(check: str, circuit: "OpenCircuit | None", collection: str) -> Finding:
+    """Whether documents wait because of what some worker met."""
+    if circuit is None:
+        return ok(check, "none is open")
+    advice = f"it ends by itself when a probe passes; to probe now: embedding-assets run {collection}"
+    return warning(check, circuit.sentence, advice)
 
 
 def judge_heartbeats(beats: "Mapping[str, datetime] | None", now: datetime) -> Finding:

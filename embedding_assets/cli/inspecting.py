@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from embedding_assets.domain.explanation import DocumentState, Explanation
     from embedding_assets.settings import Settings
+    from embedding_assets.store.database import Tx
     from embedding_assets.store.inspection import Attempt
 
     Told = tuple[str, DocumentState, Explanation, Sequence[Attempt]]
@@ -89,12 +90,23 @@ async def _tell(settings: "Settings", collection: str | None, key: str) -> "tupl
             state = await inspection.document_state(tx, name, key)
             if state is None:
                 raise UnknownDocument(f"there is no collection {name!r}: embedding-assets status lists them")
-            explanation = explain(state, collection=name, now=now)
+            explanation = explain(state, collection=name, now=now, stopped=await _stopped(tx, name))
             if explanation.place is Place.UNKNOWN:
                 similar += await inspection.similar_keys(tx, name, key)
             else:
                 told.append((name, state, explanation, await inspection.attempts(tx, name, key)))
     return told, similar
+
+
+async def _stopped(tx: "Tx", collection: str) -> str:
+    """The circuit for which nobody claims from the collection, if one is open."""
+    from embedding_assets.domain.circuits import Scopes, in_the_way  # noqa: PLC0415 - as above
+    from embedding_assets.store import circuits, collections  # noqa: PLC0415 - as above
+
+    applied = await collections.find(tx, collection)
+    scopes = Scopes(collection, applied.model.name).all if applied else ()
+    circuit = in_the_way(await circuits.open_circuits(tx, scopes))
+    return circuit.sentence if circuit else ""
 
 
 def _print_told(told: "Told", key: str) -> None:

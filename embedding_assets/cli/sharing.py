@@ -10,8 +10,8 @@ from embedding_assets.domain.explanation import duration
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from embedding_assets.domain.circuits import OpenCircuit
     from embedding_assets.settings import Settings
-    from embedding_assets.store.inspection import OpenCircuit
     from embedding_assets.store.rate_limiter import BudgetUse, LimitUse
 
 # A budget is worth a word from here on.
@@ -30,13 +30,13 @@ class Shared:
 async def gather(settings: "Settings") -> Shared:
     """All of the database."""
     from embedding_assets.runtime import open_database  # noqa: PLC0415 - heavy imports wait for their command
-    from embedding_assets.store import inspection, rate_limiter  # noqa: PLC0415 - as above
+    from embedding_assets.store import circuits, rate_limiter  # noqa: PLC0415 - as above
 
     async with open_database(settings) as db, db.transaction() as tx:
         return Shared(
             await rate_limiter.limit_use(tx),
             await rate_limiter.budget_use(tx),
-            await inspection.open_circuits(tx),
+            await circuits.open_circuits(tx),
         )
 
 
@@ -53,11 +53,7 @@ def tables(shared: Shared) -> "Iterator[Table]":
 
 def lines(shared: Shared) -> list[str]:
     """Open circuits, a line each."""
-    return [
-        f"circuit {visible(circuit.provider)}: {visible(circuit.message)} ({circuit.reason}); open for "
-        f"{duration(circuit.open_seconds)}, tried again in {duration(max(circuit.probe_in_seconds, 0.0))}"
-        for circuit in shared.circuits
-    ]
+    return [f"circuit ({circuit.reason}): {visible(circuit.sentence)}" for circuit in shared.circuits]
 
 
 def facts(shared: Shared) -> dict[str, object]:

@@ -48,7 +48,9 @@ class EmbedDocumentsConfig(dg.Config):
 
     def options(self) -> StageOptions:
         """As the engine takes them."""
-        return StageOptions(self.retrack, self.force, tuple(self.document_keys), self.max_documents)
+        # A person waits for the answer; the schedule comes again.
+        by_hand = self.retrack
+        return StageOptions(self.retrack, self.force, tuple(self.document_keys), self.max_documents, probe_now=by_hand)
 
 
 def document_specs(collection: str, entry: CollectionEntry, *, freshness_seconds: float) -> list[dg.AssetSpec]:

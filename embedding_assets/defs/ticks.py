@@ -41,7 +41,8 @@ def embed_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collectio
         tags = {names.RUN_GROUP_TAG: group}
         if run := at_work(instance, _longest(workbenches), tags=tags, alive=state.runs_alive, lease=lease):
             busy.append(f"run {run[:8]} is in progress")
-        elif state.ready:
+        elif state.ready and not (requests and state.circuit):
+            # A circuit that is due is probed by one run; the others would find its probe taken.
             requests.append(_drain(collection, shards, tags))
     return requests or _idle(instance, workbenches, collection, busy)
 
@@ -49,6 +50,8 @@ def embed_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collectio
 def _held_up(workbenches: Workbenches, state: Readiness) -> str:
     """Why a run would end without having sent anything; empty when it would not."""
     wait = state.held_up_by
+    if state.ready and state.circuit is not None and not state.circuit.due:
+        return f"documents wait: {state.circuit.sentence}"
     if not state.ready or wait is None or wait.seconds <= workbenches.settings.throttle_patience_seconds:
         return ""
     return f"documents wait, but {wait.reason}, for {duration(wait.seconds)} more"

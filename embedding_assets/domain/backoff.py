@@ -1,4 +1,4 @@
-"""When to try again: the ladder between attempts of a document, and the short waits within a run.
+"""When to try again: the ladder between attempts of a document, the short waits within a run, the probes of a circuit.
 
 Pure arithmetic; the jitter's random number is an argument.
 """
@@ -15,6 +15,9 @@ JITTER = 0.1
 # hours, a wrong clock for years, and asking again costs one request.
 LONGEST_RETRY_SECONDS = 60.0
 LONGEST_BLOCK_SECONDS = 600.0
+# Between probes of an open circuit: an outage of seconds is over soon, and an hour's costs the provider 14 requests.
+FIRST_PROBE_SECONDS = 30.0
+LONGEST_PROBE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,12 @@ def retry_wait(asked: float | None, tries: int, *, luck: float) -> float:
 def throttled_wait(asked: float | None, *, luck: float) -> float:
     """Seconds to stay away from a provider that throttles."""
     return min(asked, LONGEST_BLOCK_SECONDS) if asked else short_wait(3, luck=luck)
+
+
+def probe_wait(probes: int) -> float:
+    """Seconds before the next probe of a circuit that was probed so often: doubling, up to five minutes."""
+    # A circuit may stay open for weeks: the power itself must stay small.
+    return min(LONGEST_PROBE_SECONDS, FIRST_PROBE_SECONDS * 2 ** min(probes, 10))
 
 
 def short_wait(tries: int, *, luck: float, first_seconds: float = 0.5, longest_seconds: float = 8.0) -> float:

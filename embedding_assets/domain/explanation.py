@@ -60,6 +60,9 @@ class Place(str, Enum):
     UNTOUCHED = "untouched"
 
 
+_QUEUED = frozenset({Place.ARRIVED, Place.WAITING, Place.LOST})
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Three sentences about a document; `next` names the command where a person has to do something."""
@@ -87,10 +90,17 @@ def place_of(state: DocumentState) -> Place:
     return Place.UNTOUCHED if state.listed else Place.UNKNOWN
 
 
-def explain(state: DocumentState, *, collection: str, now: datetime) -> Explanation:
-    """Say it in sentences; `now` is the server's clock."""
+def explain(state: DocumentState, *, collection: str, now: datetime, stopped: str = "") -> Explanation:
+    """Say it in sentences; `now` is the server's clock, `stopped` why nobody claims from this collection."""
     place = place_of(state)
-    return Explanation(place, _where(place, state, now), _why(place, state, now), _next(place, state, collection, now))
+    why, what_next = _why(place, state, now), _next(place, state, collection, now)
+    if stopped and place in _QUEUED:
+        why = f"{why}; but {stopped}"
+        what_next = (
+            "a run takes it when a probe has passed; "
+            f"to probe now: embedding-assets run {collection} --shards {shard_name(state.shard)}"
+        )
+    return Explanation(place, _where(place, state, now), why, what_next)
 
 
 def duration(seconds: float) -> str:

@@ -29,7 +29,8 @@
 | invalid_data | poison | PostgreSQL refused the document's data |
 | worker_lost | poison | the document's workers died or hung, repeatedly |
 
-Missing at the source is a deletion, not an error: see `DocumentMissing`.
+Missing at the source is a deletion, not an error: see `DocumentMissing`. What is systemic, and what a harmless input met too,
+is nobody's document: it stops all workers by a circuit (`domain/circuits`), but for the database's failures.
 """
 
 from enum import Enum

@@ -9,7 +9,7 @@ from typing_extensions import assert_never
 
 
 class WaitKind(str, Enum):
-    """What a use waits for; the value is what the database answers."""
+    """What a use waits for; the value is what the database answers, but for `circuit`, which it is not asked about."""
 
     BLOCKED = "blocked"
     RESTARTED = "restarted"
@@ -19,11 +19,12 @@ class WaitKind(str, Enum):
     LIVE_PART = "live_part"
     TURN = "turn"
     BUDGET = "budget"
+    CIRCUIT = "circuit"
 
 
 @dataclass(frozen=True, slots=True)
 class LimitWait:
-    """Ask again after so many seconds. `about` is the resource (requests, inputs, tokens) or the budget's name."""
+    """Ask again after so many seconds. `about` is the resource (requests, inputs, tokens), the budget's name, or a sentence."""
 
     seconds: float
     kind: WaitKind
@@ -49,6 +50,8 @@ class LimitWait:
                 return f"another collection that shares the limit's {self.about} goes first"
             case WaitKind.BUDGET:
                 return f"budget {self.about} is used up"
+            case WaitKind.CIRCUIT:
+                return self.about
             case _:
                 assert_never(self.kind)
 

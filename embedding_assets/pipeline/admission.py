@@ -1,4 +1,4 @@
-"""How many documents a run may claim now, by the shared limit, the budgets and the run's own shape.
+"""How many documents a run may claim now, by open circuits, the shared limit, the budgets and the run's own shape.
 
 A run that drains waits for the limit while it holds no claim; one that does not drain takes one minute's items from each
 shard and ends. Not here: waiting for a request that is under way (limiting), claiming (claims).
@@ -8,6 +8,7 @@ import time
 
 import anyio
 
+from embedding_assets.domain.circuits import OpenCircuit, in_the_way
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.limits import LimitWait, Shape, WaitKind, items_per_shard
 from embedding_assets.domain.work import Lane
@@ -15,10 +16,14 @@ from embedding_assets.pipeline.claims import Admitted, Claimed, Claims
 from embedding_assets.pipeline.limiting import LONGEST_PAUSE_SECONDS
 from embedding_assets.pipeline.requesting import Requester
 from embedding_assets.pipeline.workbench import Workbench
+from embedding_assets.store import circuits
 
 
 class Admission:
-    """Decides for one run. `stopped_by` is set once the run must claim nothing more because the limit has no room."""
+    """Decides for one run. `stopped_by` is set once the run must claim nothing more because the limit has no room.
+
+    `circuit` is set where another worker's failure is why; what this run has not sent then is held back.
+    """
 
     def __init__(self, bench: Workbench, requester: Requester, claims: Claims, *, inputs_per_document: float) -> None:
         self._bench = bench
@@ -29,11 +34,16 @@ class Admission:
         self._full_since: float | None = None
         self._sent_before = 0
         self.stopped_by: LimitWait | None = None
+        self.circuit: OpenCircuit | None = None
 
     async def admitted(self, most: int) -> Admitted | LimitWait:
         """Up to `most` documents, or what has to be waited for before any is claimed."""
         if self._of_each is not None:
             most = min(most, sum(self._of_each.values()))
+        async with self._bench.db.session() as connection:
+            self.circuit = in_the_way(await circuits.open_circuits(connection, self._bench.target.circuits.all))
+        if self.circuit is not None:
+            return self.circuit.wait
         live = await self._requester.limit.room(Lane.LIVE)
         if live.wait is not None:
             return live.wait
@@ -57,7 +67,10 @@ class Admission:
         return self._of_each is not None and not any(self._of_each.values())
 
     async def wait(self, wait: LimitWait) -> bool:
-        """Wait for the limit; False when the run is to end instead: it does not drain, has nothing to do, or waited enough."""
+        """Wait for the limit; False when the run is to end instead: a circuit is open, it does not drain, or waited enough."""
+        if wait.kind is WaitKind.CIRCUIT:
+            self._requester.stopped_by = wait
+            return False
         if wait.kind is WaitKind.BUDGET or not self._bench.target.requeue:
             self.stopped_by = wait
             return False

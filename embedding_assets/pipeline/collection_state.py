@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from embedding_assets.domain.circuits import OpenCircuit, Scopes, in_the_way
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.limits import LimitWait
 from embedding_assets.store import (
+    circuits,
     collections,
     corpus,
     failures,
@@ -25,8 +27,8 @@ class Readiness:
     """What there is to do, as of `now` by the database's clock.
 
     `ready` is whether a run would find work, `due_retries` how many failed documents may be tried again, `overdue` how
-    many live changes are past their promise. `held_up_by` keeps every request back: a budget, or the provider's own word.
-    `runs_alive` are those that hold a shard.
+    many live changes are past their promise. `held_up_by` keeps every request back: a budget, or the provider's own word;
+    `circuit` is open, and keeps everybody from claiming. `runs_alive` are those that hold a shard.
     """
 
     now: datetime
@@ -36,6 +38,7 @@ class Readiness:
     overdue: int
     last_poll_at: datetime | None
     held_up_by: LimitWait | None = None
+    circuit: OpenCircuit | None = None
     runs_alive: frozenset[str] = frozenset()
 
 
@@ -45,6 +48,7 @@ async def readiness(db: Database, collection: str, shards: Sequence[int] = range
         applied = await collections.find(tx, collection)
         if applied is None:
             return None
+        scopes = Scopes(applied.name, applied.model.name)
         return Readiness(
             now=await source_listings.server_time(tx),
             paused=applied.paused,
@@ -53,6 +57,7 @@ async def readiness(db: Database, collection: str, shards: Sequence[int] = range
             overdue=await inspection.count_overdue(tx, applied.id),
             last_poll_at=applied.last_poll_at,
             held_up_by=await rate_limiter.held_up_by(tx, applied.id),
+            circuit=in_the_way(await circuits.open_circuits(tx, scopes.all)),
             runs_alive=frozenset(await work_queue.runs_alive(tx, applied.id)),
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import anyio
 
-from embedding_assets.domain.failures import ErrorType, ProviderError
+from embedding_assets.domain.failures import ClassifiedError, ErrorType, ProviderError
 from embedding_assets.domain.packing import Packer
 from embedding_assets.pipeline.isolating import Isolator
 from embedding_assets.pipeline.requesting import Input, Requester
@@ -23,7 +23,7 @@ async def fill(bench: Workbench, requester: Requester, inputs: Iterable[Input]) 
     """Embed and store these inputs; those the provider refused, each with why.
 
     Raises:
-        ProviderError: systemic, or a budget is used up; what was stored so far stays.
+        ClassifiedError: systemic, or a budget is used up; what was stored so far stays.
     """
     refused: dict[bytes, ProviderError] = {}
     isolator = Isolator(bench, requester)
@@ -34,7 +34,8 @@ async def fill(bench: Workbench, requester: Requester, inputs: Iterable[Input]) 
             for result in await isolator.embed(batch):
                 if result.held_back is not None:
                     message = f"{result.held_back.reason}: what was embedded so far stays"
-                    raise ProviderError(ErrorType.BUDGET_REACHED, message)
+                    # Not the provider's word, so no circuit's matter.
+                    raise ClassifiedError(ErrorType.BUDGET_REACHED, message)
                 if result.error is not None:
                     refused[result.input_hash] = result.error
 

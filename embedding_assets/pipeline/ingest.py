@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from embedding_assets.domain.circuits import CircuitOpen
 from embedding_assets.domain.documents import SHARDS
-from embedding_assets.domain.failures import ErrorType, SourceError, StoreError
 from embedding_assets.domain.limits import LimitWait
-from embedding_assets.domain.work import Fail, Outcome, PreparedDocument, Stage, Tally, total
+from embedding_assets.domain.work import Outcome, PreparedDocument, Release, Tally, total
 from embedding_assets.pipeline.admission import Admission
+from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.claims import Claimed, Claims
 from embedding_assets.pipeline.embedding import EmbeddingStage
-from embedding_assets.pipeline.reading import Reading, read_document
+from embedding_assets.pipeline.reading import read_in_time
 from embedding_assets.pipeline.requesting import RequestCounts, Requester
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.streams import first_reason, gather
-from embedding_assets.pipeline.switching import require_active
-from embedding_assets.pipeline.threads import run_in_time
+from embedding_assets.pipeline.switching import told_if_replaced
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, vectors, work_queue
 from embedding_assets.store.database import Tx
@@ -62,15 +62,26 @@ class EmbeddingIngestionPipeline:
         self._on_settled = on_settled
 
     async def run(
-        self, shards: Sequence[int] = ALL_SHARDS, *, force: bool = False, max_documents: int | None = None
+        self,
+        shards: Sequence[int] = ALL_SHARDS,
+        *,
+        force: bool = False,
+        max_documents: int | None = None,
+        probe_now: bool = False,
     ) -> RunOutcome:
         """Drain the queue of these shards, as far as no other run works them.
 
-        `force` prepares and publishes documents even when nothing changed; `max_documents` bounds what is claimed.
+        `force` prepares and publishes documents even when nothing changed; `max_documents` bounds what is claimed;
+        `probe_now` probes an open circuit before its time.
 
         Raises:
             ClassifiedError: a systemic failure, one sentence; everything claimed was released with no attempt spent.
+            CircuitOpen: one that somebody met before, likewise.
         """
+        async with circuits_closed(self._bench, probe_now=probe_now), told_if_replaced(self._bench):
+            return await self._run(shards, force=force, max_documents=max_documents)
+
+    async def _run(self, shards: Sequence[int], *, force: bool, max_documents: int | None) -> RunOutcome:
         leased = await self._lease(shards)
         started = time.monotonic()
         options = StreamOptions(force, max_documents, await self._inputs_per_document(), self._on_settled)
@@ -78,15 +89,12 @@ class EmbeddingIngestionPipeline:
         try:
             if leased:
                 await stream.run()
-        except StoreError:
-            # The table of a model that was replaced and retired is gone.
-            async with self._bench.db.transaction() as tx:
-                await require_active(tx, self._bench.target)
-            raise
         finally:
             with anyio.CancelScope(shield=True):
                 await stream.claims.release_all()
                 await self._leave(stream)
+        if stream.admission.circuit is not None:
+            raise CircuitOpen(stream.admission.circuit)
         seconds = time.monotonic() - started
         return RunOutcome(tuple(leased), stream.tallies, stream.requester.counts, seconds, stream.admission.stopped_by)
 
@@ -211,23 +219,15 @@ class _Stream:
             async for one in claimed:
                 while sum(self._sizes.values()) > self._bench.pace.bytes_in_flight:
                     await self.claims.wait_for_room()
-                reading = await self._read_in_time(one)
+                if self.admission.circuit is not None:
+                    await outcomes.send(Release(one.item))
+                    continue
+                reading = await read_in_time(self._bench, one.item, one.published, force=self._options.force)
                 if isinstance(reading, PreparedDocument):
                     self._sizes[one.item.document_key] = len(reading.document.content)
                     await prepared.send(reading)
                 else:
                     await outcomes.send(reading)
-
-    async def _read_in_time(self, one: Claimed) -> Reading:
-        """A fetch that outlasts its claim is given up: its thread is left behind, and the document is to blame."""
-        seconds = self._bench.pace.max_claim_seconds
-        try:
-            return await run_in_time(
-                lambda: read_document(self._bench, one.item, one.published, force=self._options.force), seconds=seconds
-            )
-        except TimeoutError:
-            message = f"it was fetched and chunked for {seconds:g} s without an end; its reader was left behind"
-            return Fail(one.item, SourceError(ErrorType.WORKER_LOST, message), Stage.FETCHING)
 
     async def _settle(self, outcomes: MemoryObjectReceiveStream[Outcome]) -> None:
         pace = self._bench.pace

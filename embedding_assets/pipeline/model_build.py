@@ -12,6 +12,7 @@ import anyio
 
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.failures import StoreError
+from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.copying import Copier, Pass, Refusals
 from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index_before_search
 from embedding_assets.pipeline.requesting import RequestCounts
@@ -56,12 +57,12 @@ async def build_model(
     `on_built` is told how many documents more are done.
 
     Raises:
-        ProviderError: systemic, or a budget is used up; what was built so far stays.
-        ClassifiedError: `model_replaced`: the build was cancelled.
+        ClassifiedError: systemic, a circuit is open, or a budget is used up: what was built so far stays; or
+            `model_replaced`: the build was cancelled.
     """
     build = _Build(bench, on_built)
     try:
-        async with bench.db.autocommit() as holder:
+        async with circuits_closed(bench, probe_now=True, fetches=False), bench.db.autocommit() as holder:
             return await build.run(holder, shards)
     except StoreError:
         # A cancelled build's table is dropped under it.

@@ -29,6 +29,7 @@ from embedding_assets.domain.work import (
     Stage,
     Unchanged,
 )
+from embedding_assets.pipeline.threads import run_in_time
 from embedding_assets.pipeline.workbench import Workbench
 
 Reading: TypeAlias = "PreparedDocument | Unchanged | Delete | Fail"
@@ -36,6 +37,18 @@ Reading: TypeAlias = "PreparedDocument | Unchanged | Delete | Fail"
 _log = logging.getLogger(__name__)
 
 _LOST_WORKERS_ALLOWED = 2
+
+
+async def read_in_time(
+    bench: Workbench, item: ClaimedItem, published: PublishedState | None, *, force: bool
+) -> Reading:
+    """`read_document` in a thread. One that outlasts its claim is left behind, and the document is to blame."""
+    seconds = bench.pace.max_claim_seconds
+    try:
+        return await run_in_time(lambda: read_document(bench, item, published, force=force), seconds=seconds)
+    except TimeoutError:
+        message = f"it was fetched and chunked for {seconds:g} s without an end; its reader was left behind"
+        return Fail(item, SourceError(ErrorType.WORKER_LOST, message), Stage.FETCHING)
 
 
 def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState | None, *, force: bool) -> Reading:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.filling import fill
 from embedding_assets.pipeline.requesting import RequestCounts, Requester
 from embedding_assets.pipeline.stored_inputs import of_missing
@@ -30,8 +31,13 @@ async def repair_vectors(bench: Workbench, shards: Sequence[int]) -> RepairOutco
     """Embed the published inputs of these shards that have no vector, or a zero one.
 
     Raises:
-        ProviderError: systemic, or a budget is used up; what was repaired so far stays.
+        ClassifiedError: systemic, a circuit is open, or a budget is used up; what was repaired so far stays.
     """
+    async with circuits_closed(bench, probe_now=True, fetches=False):
+        return await _repair(bench, shards)
+
+
+async def _repair(bench: Workbench, shards: Sequence[int]) -> RepairOutcome:
     # It holds no claim, so it may wait as long as the limit takes.
     requester = Requester(bench, hold_seconds=math.inf)
     outcome = RepairOutcome(requests=requester.counts)

@@ -5,7 +5,7 @@ Not here: which inputs make a batch (embedding), who is to blame when one fails 
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -19,11 +19,12 @@ from embedding_assets.domain.failures import (
     StoreError,
     WireFormatRefused,
 )
+from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.packing import estimate_tokens
 from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets.domain.work import Lane
-from embedding_assets.pipeline.limiting import SharedLimit
+from embedding_assets.pipeline.limiting import NoRoom, SharedLimit
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store.rate_limiter import Reservation
 
@@ -38,7 +39,7 @@ class Input:
     lane: Lane
 
 
-# What no provider has a reason to refuse: sent to learn whether a failure is an input's or everybody's.
+# What no provider has a reason to refuse: sent to learn whether a failure is an input's or everybody's, or whether it is over.
 _HARMLESS_TEXT = "A sentence."
 _HARMLESS = Input(input_hash(_HARMLESS_TEXT), _HARMLESS_TEXT, estimate_tokens(_HARMLESS_TEXT), Lane.BACKFILL)
 
@@ -79,7 +80,10 @@ def all_requests(counts: Iterable[RequestCounts]) -> RequestCounts:
 
 
 class Requester:
-    """Sends the requests of one run. `counts` is what was sent so far; a request waits for the limit for `hold_seconds` at most."""
+    """Sends the requests of one run. `counts` is what was sent so far; a request waits for the limit for `hold_seconds` at most.
+
+    Once `stopped_by` is set, what is not under way is held back.
+    """
 
     def __init__(self, bench: Workbench, *, hold_seconds: float | None = None) -> None:
         self._bench = bench
@@ -89,6 +93,7 @@ class Requester:
         self._counts = RequestCounts()
         hold = bench.pace.throttle_hold if hold_seconds is None else hold_seconds
         self.limit = SharedLimit(bench, hold_seconds=hold)
+        self.stopped_by: LimitWait | None = None
 
     @property
     def counts(self) -> RequestCounts:
@@ -138,8 +143,19 @@ class Requester:
         """
         return await self._ask([Input(input_hash(text), text, estimate_tokens(text), lane)])
 
-    async def _ask(self, inputs: Sequence[Input]) -> EmbeddingReply:
-        """One answer, with short retries for what may pass; being throttled spends no try."""
+    async def probe(self) -> None:
+        """Send the harmless text, once, before anything else may pass.
+
+        Raises:
+            NoRoom: the limit has no room for it.
+            ProviderError: what everybody met is not over; `rate_limited` too, which the limit has heard of.
+        """
+        reply = await self._ask([replace(_HARMLESS, lane=Lane.LIVE)], once=True)
+        if reply.rejected:
+            raise _refusal(reply)
+
+    async def _ask(self, inputs: Sequence[Input], *, once: bool = False) -> EmbeddingReply:
+        """One answer, with short retries for what may pass, unless asked `once`; being throttled spends no try."""
         tries = 0
         await self._bench.embedder.prepare()
         while True:
@@ -151,12 +167,13 @@ class Requester:
                 self._counts.count_error(error.error_type)
                 if error.failure_class is FailureClass.THROTTLED:
                     await self.limit.refused(throttled_wait(error.retry_after, luck=random.random()))
-                    continue
+                    if not once:
+                        continue
                 tries += 1
                 may_pass = (
                     error.failure_class is FailureClass.TRANSIENT or error.error_type is ErrorType.CONNECTION_FAILED
                 )
-                if not may_pass or tries >= self._bench.pace.request_tries:
+                if once or not may_pass or tries >= self._bench.pace.request_tries:
                     raise
                 await anyio.sleep(retry_wait(error.retry_after, tries, luck=random.random()))
 
@@ -191,6 +208,8 @@ class Requester:
         await self.limit.correct(reservation, tokens=tokens, usd=usd)
 
     async def _reserve(self, inputs: Sequence[Input]) -> Reservation:
+        if self.stopped_by is not None:
+            raise NoRoom(self.stopped_by)
         lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
         tokens = sum(one.tokens for one in inputs)
         try:

@@ -41,13 +41,14 @@ class StageOptions:
     """How a person or a schedule wants the stages run.
 
     `retrack` looks at every known document again, not only at the queue; `document_keys` narrows that to these.
-    `force` publishes documents anew even when nothing changed.
+    `force` publishes documents anew even when nothing changed; `probe_now` probes an open circuit before its time.
     """
 
     retrack: bool = True
     force: bool = False
     document_keys: tuple[str, ...] = ()
     max_documents: int | None = None
+    probe_now: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,9 @@ async def run_stages(
     drained = repaired = built = index = None
     if plan.drain:
         pipeline = EmbeddingIngestionPipeline(bench, on_settled=on_settled)
-        drained = await pipeline.run(shards, force=options.force, max_documents=options.max_documents)
+        drained = await pipeline.run(
+            shards, force=options.force, max_documents=options.max_documents, probe_now=options.probe_now
+        )
     if plan.repair:
         repaired = await repair_vectors(bench, shards)
         if bench.building:

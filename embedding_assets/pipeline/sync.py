@@ -10,8 +10,9 @@ from anyio import to_thread
 
 from embedding_assets.domain.documents import ListedDocument
 from embedding_assets.domain.work import Lane
+from embedding_assets.pipeline.circuits import opens_circuits
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import source_listings
+from embedding_assets.store import circuits, source_listings
 from embedding_assets.store.source_listings import ListingDifference
 
 # A listing that lost more than this is more likely a broken mount than a clean-up: a person has to say so.
@@ -36,11 +37,12 @@ async def sync_source(bench: Workbench, *, confirm_deletions: bool = False) -> S
     """Poll the source once. The first complete poll is the initial load: backfill lane, no freshness promise.
 
     Raises:
-        SourceError: `root_unavailable`: nothing is compared, nothing enqueued.
+        SourceError: `root_unavailable`: nothing is compared, nothing enqueued; nobody claims until it was read again.
     """
     async with bench.db.transaction() as tx:
         polled_at = await source_listings.server_time(tx)
-    listing, unnameable = await to_thread.run_sync(lambda: _nameable(bench.source.list_documents()))
+    async with opens_circuits(bench):
+        listing, unnameable = await to_thread.run_sync(lambda: _nameable(bench.source.list_documents()))
     collection_id = bench.target.collection_id
     async with bench.db.transaction() as tx:
         last = await source_listings.lock(tx, collection_id)
@@ -52,6 +54,7 @@ async def sync_source(bench: Workbench, *, confirm_deletions: bool = False) -> S
         if believed:
             await source_listings.enqueue_missing(tx, collection_id, not_before=last.last_poll_at)
         await source_listings.remember(tx, collection_id, polled_at=polled_at)
+        await circuits.close_circuits(tx, [bench.target.circuits.source])
     missing = difference.missing
     enqueued = difference.new + difference.changed + (missing if believed else 0)
     return SyncOutcome(difference, enqueued, 0 if believed else missing, unnameable, initial)

@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from embedding_assets.domain.failures import ClassifiedError, DocumentMissing, FailureClass
 from embedding_assets.domain.work import Lane
+from embedding_assets.pipeline.circuits import opens_circuits
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, failures, work_queue
 
@@ -37,7 +38,8 @@ async def queue_changed(bench: Workbench, shards: Sequence[int]) -> int:
         part = keys[start : start + _COMPARED_AT_ONCE]
         async with bench.db.transaction() as tx:
             stored = await corpus.content_hashes(tx, bench.target.collection_id, part)
-        fetched = await to_thread.run_sync(lambda part=part: {key: _source_hash(bench, key) for key in part})
+        async with opens_circuits(bench):
+            fetched = await to_thread.run_sync(lambda part=part: {key: _source_hash(bench, key) for key in part})
         changed = [key for key in part if fetched[key] != stored.get(key)]
         async with bench.db.transaction() as tx:
             queued += await _enqueue(tx, bench, changed)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from embedding_assets.domain.backoff import LADDER_SECONDS
 from embedding_assets.domain.chunking import ChunkingStrategy
+from embedding_assets.domain.circuits import Scopes
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
 from embedding_assets.domain.ports import Embedder, Source
@@ -46,6 +47,11 @@ class Target:
         """Whom requests are charged to."""
         limit = self.limit
         return Account(self.collection_id, limit.name if limit else None, limit.consumer if limit else None)
+
+    @property
+    def circuits(self) -> Scopes:
+        """What keeps it from claiming while it is open."""
+        return Scopes(self.name, self.model.name)
 
     @property
     def table(self) -> VectorTable:

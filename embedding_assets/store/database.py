@@ -151,6 +151,14 @@ def _primary(error: psycopg.Error) -> str:
     return f"PostgreSQL: {text}{state}"
 
 
+def storable(message: str) -> str:
+    """A message as PostgreSQL takes it, of at most 2,000 characters.
+
+    A source may quote a name that is not UTF-8: a failure that cannot be recorded would fail the run, every time.
+    """
+    return message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:2000]
+
+
 def ensure_database(url: str, name: str) -> bool:
     """Create the database `name` on the server of `url` unless it exists; True when it was created."""
     with translated_errors(), psycopg.connect(url, autocommit=True) as connection:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from embedding_assets.domain.backoff import Decision, Retry
 from embedding_assets.domain.work import Fail, Lane
-from embedding_assets.store.database import Tx
+from embedding_assets.store.database import Tx, storable
 from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("failures")
@@ -65,7 +65,7 @@ async def record(
         "stage": failure.stage.value,
         "failure_class": error.failure_class.value,
         "error_type": error.error_type.value,
-        "message": _storable(str(error))[:2000],
+        "message": storable(str(error)),
         "provider_status": error.status,
         "run_id": run_id,
         "status": "escalated" if retry_after is None else "retrying",
@@ -75,11 +75,6 @@ async def record(
     }
     await tx.execute(_SQL["record_attempt"], values)
     await tx.execute(_SQL["record_failure"], values)
-
-
-def _storable(message: str) -> str:
-    """A source may quote a name that is not UTF-8: a failure that cannot be recorded would fail the run, every time."""
-    return message.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 async def resolve(tx: Tx, collection_id: int, document_keys: Sequence[str], *, now: datetime | None = None) -> None:

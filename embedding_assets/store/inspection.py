@@ -55,17 +55,6 @@ class ShardHolder:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenCircuit:
-    """A fault of a provider for which nobody claims; the provider is tried again in so many seconds."""
-
-    provider: str
-    reason: str
-    message: str
-    open_seconds: float
-    probe_in_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class ServerFacts:
     """The database server as we see it; `vector_version` is None without pgvector."""
 
@@ -91,11 +80,6 @@ class StoredProblems:
 async def shard_holders(tx: Tx) -> list[ShardHolder]:
     """Which runs hold which shards, whether they still live or not."""
     return [ShardHolder(*row) for row in await (await tx.execute(_SQL["shard_holders"])).fetchall()]
-
-
-async def open_circuits(tx: Tx) -> list[OpenCircuit]:
-    """What nobody claims for just now."""
-    return [OpenCircuit(*row) for row in await (await tx.execute(_SQL["open_circuits"])).fetchall()]
 
 
 async def document_state(tx: Tx, collection: str, document_key: str) -> DocumentState | None:

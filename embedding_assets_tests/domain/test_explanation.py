@@ -80,6 +80,16 @@ def test_an_overdue_change_says_so_and_an_older_version_stays_in_search() -> Non
     assert told.where.endswith("search shows the version before")
 
 
+def test_what_waits_says_the_circuit_for_which_nobody_claims_and_what_does_not_wait_does_not() -> None:
+    stopped = "it answered 503; nobody claims for openai/small since noon: it is probed in 25 s"
+    for place, state in _STATES.items():
+        told = explain(state, collection="docs", now=_NOW, stopped=stopped)
+        assert (stopped in told.why) == (place in {Place.ARRIVED, Place.WAITING, Place.LOST})
+    told = explain(_WAITING, collection="docs", now=_NOW, stopped=stopped)
+    assert told.why.startswith("it changed at the source 2030-01-01 11:55:00 UTC")
+    assert told.next == "a run takes it when a probe has passed; to probe now: embedding-assets run docs --shards 07"
+
+
 def test_a_failure_gives_its_reason_and_the_time_of_the_next_try() -> None:
     told = explain(_FAILED, collection="docs", now=_NOW)
     assert told.where == "failed 2 times, waiting for its next try; search does not show it yet"

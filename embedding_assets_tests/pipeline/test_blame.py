@@ -69,7 +69,7 @@ def test_what_every_input_meets_fails_the_run_and_no_document(
         assert raised.value.error_type is error
         assert await attempts_recorded(bench) == 0
         provider.reset()
-        assert (await EmbeddingIngestionPipeline(bench).run()).total.published == 4
+        assert (await EmbeddingIngestionPipeline(bench).run(probe_now=True)).total.published == 4
 
     on_bench_and_provider(database_url, tmp_path, body)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from psycopg.types.json import Jsonb
 
-from embedding_assets.domain.failures import ErrorType, ProviderError
+from embedding_assets.domain.failures import ClassifiedError, ErrorType
 from embedding_assets.domain.limits import WaitKind
 from embedding_assets.pipeline.repair import repair_vectors
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import rate_limiter, work_queue
 from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import on_bench_and_provider, sync_and_run, write_documents
+from embedding_assets_tests.support.circuits import all_circuits
 from embedding_assets_tests.support.failed import attempts_recorded
 
 
@@ -43,7 +44,7 @@ def test_a_run_ends_well_when_its_budget_is_used_up_and_everything_else_waits(
         async with bench.db.transaction() as tx:
             waiting = await work_queue.queue_depth(tx)
         assert [(depth.state, depth.documents) for depth in waiting] == [("waiting", 30 - outcome.total.published)]
-        assert await attempts_recorded(bench) == 0
+        assert (await attempts_recorded(bench), await all_circuits(bench)) == (0, [])
         async with bench.db.transaction() as tx:
             await tx.execute("UPDATE embedding_assets.budgets SET starts_on = starts_on - 1")
             await tx.execute("UPDATE embedding_assets.collections SET budgets = '{\"max_tokens_per_day\": 5000}'")
@@ -83,8 +84,9 @@ def test_a_repair_stops_with_one_sentence_when_the_budget_is_used_up(database_ur
         await sync_and_run(bench)
         async with bench.db.transaction() as tx:
             await tx.execute(f"DELETE FROM embedding_assets.{bench.target.table.name}".encode())
-        with pytest.raises(ProviderError, match="budget max_tokens_per_day of collection docs is used up") as caught:
+        with pytest.raises(ClassifiedError, match="budget max_tokens_per_day of collection docs is used up") as caught:
             await repair_vectors(await _budgeted(bench, {"max_tokens_per_day": 1}), range(16))
         assert caught.value.error_type is ErrorType.BUDGET_REACHED
+        assert await all_circuits(bench) == []
 
     on_bench_and_provider(database_url, tmp_path, body)

@@ -42,7 +42,7 @@ def test_a_provider_that_refuses_everybody_fails_the_run_and_no_document(
         assert "\n" not in str(raised.value)
         assert (await failed_rows(bench), await attempts_recorded(bench)) == ([], 0)
         provider.reset()
-        outcome = await EmbeddingIngestionPipeline(bench).run()
+        outcome = await EmbeddingIngestionPipeline(bench).run(probe_now=True)
         assert outcome.total.published == 30
 
     on_bench_and_provider(database_url, tmp_path, body)
@@ -72,13 +72,13 @@ def test_an_unmounted_root_deletes_nothing(database_url: str, tmp_path: Path) ->
     async def body(bench: Workbench, _: Simulator) -> None:
         await sync_source(bench)
         root.rename(tmp_path / "elsewhere")
-        with pytest.raises(ClassifiedError) as listing:
-            await sync_source(bench)
         with pytest.raises(ClassifiedError) as run:
             await EmbeddingIngestionPipeline(bench).run()
+        with pytest.raises(ClassifiedError) as listing:
+            await sync_source(bench)
         assert listing.value.error_type is run.value.error_type is ErrorType.ROOT_UNAVAILABLE
         (tmp_path / "elsewhere").rename(root)
-        outcome = await EmbeddingIngestionPipeline(bench).run()
+        outcome = await EmbeddingIngestionPipeline(bench).run(probe_now=True)
         assert (outcome.total.published, outcome.total.deleted) == (3, 0)
 
     on_bench_and_provider(database_url, root, body)

@@ -34,8 +34,9 @@ owner = "team:search"
 {more}
 source = {{ type = "directory", path = "{corpus}" }}
 chunking = {{ size = 120, overlap = 0 }}
-model = {{ name = "local/wordllama-256", dimensions = 256, normalized = true }}
+model = {model}
 """
+LOCAL_MODEL = '{ name = "local/wordllama-256", dimensions = 256, normalized = true }'
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +130,17 @@ class CodeLocation:
 
 
 def build_location(
-    database_url: str, corpus: Path, instance: dg.DagsterInstance, *, more: str = "", **settings: Any
+    database_url: str,
+    corpus: Path,
+    instance: dg.DagsterInstance,
+    *,
+    more: str = "",
+    model: str = LOCAL_MODEL,
+    **settings: Any,
 ) -> CodeLocation:
     """Write the collections file beside the corpus and apply it; `more` goes into the collection's table."""
     file = corpus.parent / "collections.toml"
-    file.write_text(COLLECTIONS.format(corpus=corpus, more=more), encoding="utf-8")
+    file.write_text(COLLECTIONS.format(corpus=corpus, more=more, model=model), encoding="utf-8")
     chosen = Settings(
         database_url=SecretStr(database_url),
         home=corpus.parent / "home",

@@ -98,8 +98,3 @@ SELECT c.name, l.owner, array_agg(l.shard ORDER BY l.shard),
 FROM embedding_assets.shard_leases AS l JOIN embedding_assets.collections AS c ON c.id = l.collection_id
 WHERE l.owner IS NOT NULL
 GROUP BY 1, 2 ORDER BY 1, 3
-
--- name: open_circuits
-SELECT provider, reason, message, extract(epoch FROM clock_timestamp() - opened_at)::float8,
-       extract(epoch FROM probe_after - clock_timestamp())::float8
-FROM embedding_assets.circuits ORDER BY 1, 2
