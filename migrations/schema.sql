@@ -186,11 +186,10 @@ CREATE FUNCTION embedding_assets.lacking_documents(collection_id integer, active
     SELECT p.document_key, p.version, p.chunker_fingerprint, p.chunks
     FROM embedding_assets.publications AS p
     WHERE p.collection_id = lacking_documents.collection_id AND p.model_id = lacking_documents.active_model_id
-      AND NOT EXISTS (
-          SELECT FROM embedding_assets.publications AS b
+      AND p.version IS DISTINCT FROM (
+          SELECT b.version FROM embedding_assets.publications AS b
           WHERE b.collection_id = p.collection_id AND b.model_id = lacking_documents.building_model_id
-            AND b.document_key = p.document_key AND b.version = p.version
-            AND b.chunker_fingerprint = p.chunker_fingerprint)
+            AND b.document_key = p.document_key AND b.chunker_fingerprint = p.chunker_fingerprint)
 $$;
 
 CREATE FUNCTION embedding_assets.line_of(collection_id integer, shard integer, lane embedding_assets.lane) RETURNS integer

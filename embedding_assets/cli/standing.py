@@ -15,6 +15,7 @@ from embedding_assets.domain.explanation import duration
 if TYPE_CHECKING:
     from embedding_assets.domain.limits import LimitWait
     from embedding_assets.settings import Settings
+    from embedding_assets.store.collections import AppliedCollection
     from embedding_assets.store.database import Tx
     from embedding_assets.store.failures import FailureCount
     from embedding_assets.store.inspection import Freshness, ShardHolder
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One collection as of `now`, the server's clock."""
+    """One collection as of `now`, the server's clock; `building` is the model that is built beside the active one."""
 
     now: datetime
     freshness: "Freshness"
@@ -31,6 +32,7 @@ class Standing:
     failed: "Sequence[FailureCount]"
     holders: "Sequence[ShardHolder]" = ()
     limit_wait: "LimitWait | None" = None
+    building: str | None = None
 
     @property
     def queued(self) -> int:
@@ -52,12 +54,20 @@ class Standing:
 async def gather(settings: "Settings") -> list[Standing]:
     """Every collection in the database, by name."""
     from embedding_assets.runtime import open_database  # noqa: PLC0415 - heavy imports wait for their command
-    from embedding_assets.store import failures, inspection, source_listings, work_queue  # noqa: PLC0415 - as above
+    from embedding_assets.store import (  # noqa: PLC0415 - as above
+        collections,
+        failures,
+        inspection,
+        source_listings,
+        work_queue,
+    )
 
     async with open_database(settings) as db, db.transaction() as tx:
         now = await source_listings.server_time(tx)
         depths, failed = await work_queue.queue_depth(tx), await failures.failure_counts(tx)
         holders = await inspection.shard_holders(tx)
+        rows = await inspection.freshness(tx)
+        applied = {row.collection: await collections.find(tx, row.collection) for row in rows}
         return [
             Standing(
                 now,
@@ -65,21 +75,20 @@ async def gather(settings: "Settings") -> list[Standing]:
                 [depth for depth in depths if depth.collection == row.collection],
                 [count for count in failed if count.collection == row.collection],
                 [holder for holder in holders if holder.collection == row.collection],
-                await _limit_wait(tx, row.collection),
+                await _limit_wait(tx, found),
+                found.building.model.name if found.building else None,
             )
-            for row in await inspection.freshness(tx)
+            for row in rows
+            if (found := applied[row.collection])
         ]
 
 
-async def _limit_wait(tx: "Tx", collection: str) -> "LimitWait | None":
+async def _limit_wait(tx: "Tx", applied: "AppliedCollection") -> "LimitWait | None":
     """What the collection's next request would have to wait for."""
     from embedding_assets.domain.work import Lane  # noqa: PLC0415 - as above
-    from embedding_assets.store import collections, rate_limiter  # noqa: PLC0415 - as above
+    from embedding_assets.store import rate_limiter  # noqa: PLC0415 - as above
     from embedding_assets.store.rate_limiter import Account  # noqa: PLC0415 - as above
 
-    applied = await collections.find(tx, collection)
-    if applied is None:
-        return None
     limit = applied.limit_name if applied.limit_consumer else None
     room = await rate_limiter.room(tx, Account(applied.id, limit, applied.limit_consumer), lane=Lane.LIVE)
     return room.wait
@@ -91,6 +100,8 @@ def waits(standing: Standing) -> list[str]:
     lines = ["paused by its settings: Dagster starts nothing for it; a run by hand still works"] if row.paused else []
     if row.last_poll_at is None:
         lines.append(f"never polled: embedding-assets sync {row.collection}")
+    if standing.building:
+        lines.append(f"model {visible(standing.building)} is being built: embedding-assets reembed {row.collection}")
     for depth in standing.queue:
         age = duration(depth.oldest_seconds)
         lines.append(f"{counted(depth.documents, 'document')} {depth.state} in lane {depth.lane}, the oldest for {age}")

@@ -24,7 +24,7 @@ _DESCRIPTIONS = {
     ),
     DocumentStage.EMBEDDINGS: (
         "The vector of every published input, searchable. Materialized alone: gives every published input a valid "
-        "vector again, from what is stored."
+        "vector again, from what is stored, and builds the model that is to be built."
     ),
 }
 # Dagster takes no shorter window than a minute.

@@ -113,7 +113,7 @@ class Copier:
         needed = {one.input_hash for of_one in inputs.values() for one in of_one}
         missing = await vectors.missing_inputs(tx, target.table, list(needed))
         whole = {
-            document.document_key: of_one
+            document: of_one
             for document, of_one in inputs.items()
             if document.document_key in current and not any(one.input_hash in missing for one in of_one)
         }
@@ -121,9 +121,9 @@ class Copier:
         return len(whole)
 
 
-def _chunks(inputs: Mapping[str, Sequence[Input]]) -> list[BuiltChunk]:
+def _chunks(inputs: Mapping[LackingDocument, Sequence[Input]]) -> list[BuiltChunk]:
     return [
-        BuiltChunk(key, ordinal, one.tokens, one.input_hash)
-        for key, of_one in inputs.items()
+        BuiltChunk(document.document_key, ordinal, one.tokens, one.input_hash)
+        for document, of_one in inputs.items()
         for ordinal, one in enumerate(of_one)
     ]

@@ -15,7 +15,6 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.circuits import CircuitOpen
 from embedding_assets.domain.documents import SHARDS
-from embedding_assets.domain.failures import StoreError
 from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.work import Lane, Outcome, Tally, total
 from embedding_assets.pipeline.admission import Admission
@@ -27,7 +26,7 @@ from embedding_assets.pipeline.promises import count_missed
 from embedding_assets.pipeline.requesting import RequestCounts, Requester
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.streams import first_reason, gather
-from embedding_assets.pipeline.switching import require_active
+from embedding_assets.pipeline.switching import told_if_replaced
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, vectors, work_queue
 from embedding_assets.store.database import Tx
@@ -82,7 +81,7 @@ class EmbeddingIngestionPipeline:
             CircuitOpen: one that somebody met before, likewise.
         """
         await count_missed(self._bench.db)
-        async with circuits_closed(self._bench, probe_now=probe_now):
+        async with circuits_closed(self._bench, probe_now=probe_now), told_if_replaced(self._bench):
             return await self._run(shards, force=force, max_documents=max_documents)
 
     async def _run(self, shards: Sequence[int], *, force: bool, max_documents: int | None) -> RunOutcome:
@@ -93,11 +92,6 @@ class EmbeddingIngestionPipeline:
         try:
             if leased:
                 await stream.run()
-        except StoreError:
-            # The table of a model that was replaced and retired is gone.
-            async with self._bench.db.transaction() as tx:
-                await require_active(tx, self._bench.target)
-            raise
         finally:
             with anyio.CancelScope(shield=True):
                 await stream.claims.release_all()

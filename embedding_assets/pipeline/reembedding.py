@@ -50,8 +50,8 @@ async def reembed(
 
     Raises:
         NotThisFile: before anything is looked at.
-        ProviderError: systemic, or a budget is used up; what was done so far stays.
-        ClassifiedError: `model_replaced`: the build was cancelled meanwhile.
+        ClassifiedError: systemic, a circuit is open, or a budget is used up: what was done so far stays; or
+            `model_replaced`: the build was cancelled meanwhile.
     """
     await _require_file_of_build(bench)
     found = await estimate(bench, stop_above=None if in_full else approval.automatic_usd)

@@ -5,12 +5,13 @@ settle, first takes its exclusive form for the active model: what is then read i
 Not here: building a model (model_build), dropping one (retiring).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from embedding_assets.domain.failures import ClassifiedError, ErrorType
+from embedding_assets.domain.failures import ClassifiedError, ErrorType, StoreError
 from embedding_assets.pipeline.workbench import Target, Workbench
 from embedding_assets.store import collections, model_builds, vectors
 from embedding_assets.store.collections import AppliedCollection, AppliedModel, CollectionSettings
@@ -129,3 +130,14 @@ async def require_active(tx: Tx, target: Target) -> None:
             "what it held is back in the queue for the next run"
         )
         raise ClassifiedError(ErrorType.MODEL_REPLACED, message)
+
+
+@asynccontextmanager
+async def told_if_replaced(bench: Workbench) -> AsyncGenerator[None, None]:
+    """A run: the table of a model that was replaced and then retired is gone, which explains an error of the database."""
+    try:
+        yield
+    except StoreError:
+        async with bench.db.transaction() as tx:
+            await require_active(tx, bench.target)
+        raise

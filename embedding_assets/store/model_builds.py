@@ -89,14 +89,14 @@ async def still_published(tx: Tx, models: Models, documents: Sequence[LackingDoc
     return {row[0] for row in await (await tx.execute(_SQL["still_published"], values)).fetchall()}
 
 
-async def copy(tx: Tx, models: Models, document_keys: Sequence[str], chunks: Sequence[BuiltChunk]) -> None:
+async def copy(tx: Tx, models: Models, documents: Sequence[LackingDocument], chunks: Sequence[BuiltChunk]) -> None:
     """Publish these documents under the building model as they are published under the active one.
 
     The caller holds off settles, and has seen that every chunk's vector exists and that no version changed.
     """
     values = {
         **_ids(models),
-        "document_keys": list(document_keys),
+        **_versions(documents),
         "chunk_keys": [chunk.document_key for chunk in chunks],
         "ordinals": [chunk.ordinal for chunk in chunks],
         "tokens": [chunk.tokens for chunk in chunks],

@@ -71,6 +71,7 @@ def test_a_model_is_changed_searched_kept_gone_back_to_and_retired(priced: Proje
     assert "another model is being built" in priced.call("collections", "list").out
     assert priced.call("collections", "show", "handbook").json()["applied"]["building"]["dimensions"] == 256
     assert "is being built, and search answers from the one before it" in priced.call("doctor", "handbook").out
+    assert "model local/wordllama-256 is being built: embedding-assets reembed handbook" in priced.call("status").out
     assert "ships.md" in priced.call("search", "sails and harbour", "-k", "1").out
 
     done = priced.call("reembed", "--approve")

@@ -16,6 +16,7 @@ from embedding_assets.pipeline.copying import Copier
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.model_build import build_model
 from embedding_assets.pipeline.reading import read_document
+from embedding_assets.pipeline.retiring import retire_model
 from embedding_assets.pipeline.search import search_text
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.switching import cut_over
@@ -151,8 +152,11 @@ def test_a_document_is_not_copied_while_a_settle_deletes_it(published: Changing)
     assert published.rows("SELECT count(*) FROM embedding_assets.chunks WHERE document_key = %s", EDITED) == [(0,)]
 
 
+@pytest.mark.parametrize("retired", [False, True])
 def test_a_run_that_meets_the_cut_over_gives_everything_back_and_says_why(
-    published: Changing, provider: Simulator
+    published: Changing,
+    provider: Simulator,
+    retired: bool,  # noqa: FBT001 - a case of the same
 ) -> None:
     published.apply(NEW)
     provider.fault(FaultKind.DELAY, seconds=1.0, marker="Words of today")
@@ -165,6 +169,8 @@ def test_a_run_that_meets_the_cut_over_gives_everything_back_and_says_why(
         run = asyncio.create_task(EmbeddingIngestionPipeline(bench).run())
         await asked(provider, inputs=1)
         assert (await build_model(bench.building, ALL_SHARDS)).cut_over
+        if retired:
+            await retire_model(bench.db, "docs", bench.target.model_id)
         with pytest.raises(ClassifiedError, match="got another model since this run began, so its settings are old"):
             await run
         assert await failed_rows(bench) == []

@@ -15,15 +15,21 @@ WHERE c.name = ANY(%(collections)s)
 ORDER BY c.name, m.id
 
 -- name: drop_documents
-WITH doomed AS (
-    SELECT document_key FROM embedding_assets.publications
+-- Chunks are found document by document, for the same reason as in model_builds (2.2 s for 500 of 50,000 documents).
+WITH doomed AS MATERIALIZED (
+    SELECT document_key, ctid FROM embedding_assets.publications
     WHERE collection_id = %(collection_id)s AND model_id = %(model_id)s ORDER BY document_key LIMIT %(rows)s
 ), chunks AS (
-    DELETE FROM embedding_assets.chunks AS c USING doomed
-    WHERE c.collection_id = %(collection_id)s AND c.model_id = %(model_id)s AND c.document_key = doomed.document_key
+    DELETE FROM embedding_assets.chunks WHERE ctid = ANY (ARRAY(
+        SELECT c.ctid FROM doomed
+        CROSS JOIN LATERAL (
+            SELECT c.ctid FROM embedding_assets.chunks AS c
+            WHERE c.collection_id = %(collection_id)s AND c.model_id = (SELECT %(model_id)s::integer)
+              AND c.document_key = doomed.document_key
+            ORDER BY c.version, c.ordinal OFFSET 0
+        ) AS c))
 )
-DELETE FROM embedding_assets.publications AS p USING doomed
-WHERE p.collection_id = %(collection_id)s AND p.model_id = %(model_id)s AND p.document_key = doomed.document_key
+DELETE FROM embedding_assets.publications WHERE ctid = ANY (ARRAY(SELECT ctid FROM doomed))
 
 -- name: drop_chunks
 -- Of no publication: nobody should have left them, and nobody else would find them.

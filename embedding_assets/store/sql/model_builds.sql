@@ -1,4 +1,7 @@
 -- Building another model beside the active one: what it lacks, and copying documents under it.
+-- Chunks are found document by document (LATERAL … OFFSET 0), in the order of their key, with the model in a subquery: without
+-- statistics, or with some from before the build, the planner takes a model to have no chunks, and reads all it has for a page (1.1 s for
+-- 100 of 50,000 documents).
 
 -- name: take_shards
 -- The session's locks: they end with its connection, however its process ends.
@@ -27,25 +30,37 @@ SELECT count(*) FROM embedding_assets.lacking_documents(%(collection_id)s, %(act
 SELECT EXISTS (SELECT FROM embedding_assets.lacking_documents(%(collection_id)s, %(active)s, %(building)s))
 
 -- name: chunk_texts
-SELECT c.document_key, c.ordinal, c.content
+SELECT u.document_key, c.ordinal, c.content
 FROM unnest(%(document_keys)s::text[], %(versions)s::bigint[]) AS u (document_key, version)
-JOIN embedding_assets.chunks AS c
-    ON c.collection_id = %(collection_id)s AND c.model_id = %(active)s AND c.document_key = u.document_key
-   AND c.version = u.version
-ORDER BY c.document_key, c.ordinal
+CROSS JOIN LATERAL (
+    SELECT c.ordinal, c.content FROM embedding_assets.chunks AS c
+    WHERE c.collection_id = %(collection_id)s AND c.model_id = (SELECT %(active)s::integer)
+      AND c.document_key = u.document_key AND c.version = u.version
+    ORDER BY c.ordinal OFFSET 0
+) AS c
+ORDER BY u.document_key, c.ordinal
 
 -- name: still_published
-SELECT p.document_key
+SELECT u.document_key
 FROM unnest(%(document_keys)s::text[], %(versions)s::bigint[]) AS u (document_key, version)
-JOIN embedding_assets.publications AS p
-    ON p.collection_id = %(collection_id)s AND p.model_id = %(active)s AND p.document_key = u.document_key
-   AND p.version = u.version
+CROSS JOIN LATERAL (
+    SELECT FROM embedding_assets.publications AS p
+    WHERE p.collection_id = %(collection_id)s AND p.model_id = (SELECT %(active)s::integer)
+      AND p.document_key = u.document_key AND p.version = u.version
+    OFFSET 0
+) AS p
 
 -- name: drop_chunks
 -- Of an older version; what it held may be unreferenced now.
 WITH dropped AS (
-    DELETE FROM embedding_assets.chunks
-    WHERE collection_id = %(collection_id)s AND model_id = %(building)s AND document_key = ANY(%(document_keys)s)
+    DELETE FROM embedding_assets.chunks WHERE ctid = ANY (ARRAY(
+        SELECT c.ctid FROM unnest(%(document_keys)s::text[]) AS u (document_key)
+        CROSS JOIN LATERAL (
+            SELECT c.ctid FROM embedding_assets.chunks AS c
+            WHERE c.collection_id = %(collection_id)s AND c.model_id = (SELECT %(building)s::integer)
+              AND c.document_key = u.document_key
+            ORDER BY c.version, c.ordinal OFFSET 0
+        ) AS c))
     RETURNING input_hash
 )
 INSERT INTO embedding_assets.vector_garbage (collection_id, model_id, input_hash)
@@ -57,15 +72,18 @@ ON CONFLICT DO NOTHING
 -- name: copy_chunks
 INSERT INTO embedding_assets.chunks
     (collection_id, model_id, document_key, version, ordinal, content, start_char, end_char, token_count, input_hash)
-SELECT c.collection_id, %(building)s, c.document_key, c.version, c.ordinal, c.content, c.start_char, c.end_char, u.tokens, u.input_hash
-FROM unnest(%(chunk_keys)s::text[], %(ordinals)s::integer[], %(tokens)s::integer[], %(input_hashes)s::bytea[])
+SELECT %(collection_id)s, %(building)s, d.document_key, d.version, c.ordinal, c.content, c.start_char, c.end_char, u.tokens, u.input_hash
+FROM unnest(%(document_keys)s::text[], %(versions)s::bigint[]) AS d (document_key, version)
+CROSS JOIN LATERAL (
+    SELECT c.ordinal, c.content, c.start_char, c.end_char FROM embedding_assets.chunks AS c
+    WHERE c.collection_id = %(collection_id)s AND c.model_id = (SELECT %(active)s::integer)
+      AND c.document_key = d.document_key AND c.version = d.version
+    ORDER BY c.ordinal OFFSET 0
+) AS c
+JOIN unnest(%(chunk_keys)s::text[], %(ordinals)s::integer[], %(tokens)s::integer[], %(input_hashes)s::bytea[])
          AS u (document_key, ordinal, tokens, input_hash)
-JOIN embedding_assets.publications AS p
-    ON p.collection_id = %(collection_id)s AND p.model_id = %(active)s AND p.document_key = u.document_key
-JOIN embedding_assets.chunks AS c
-    ON c.collection_id = p.collection_id AND c.model_id = p.model_id AND c.document_key = p.document_key
-   AND c.version = p.version AND c.ordinal = u.ordinal
-ORDER BY c.document_key, c.ordinal
+    ON u.document_key = d.document_key AND u.ordinal = c.ordinal
+ORDER BY d.document_key, c.ordinal
 
 -- name: copy_publications
 INSERT INTO embedding_assets.publications AS b
