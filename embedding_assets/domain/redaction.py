@@ -38,7 +38,14 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         _HIDDEN,
     ),
-    (re.compile(rf"\"[^\"]{{{_PASSAGE},}}\"|'[^']{{{_PASSAGE},}}'|“[^”]{{{_PASSAGE},}}”", re.DOTALL), '"…"'),
+    # An apostrophe inside a word neither begins nor ends a passage.
+    (
+        re.compile(
+            rf"\"[^\"]{{{_PASSAGE},}}\"|(?<!\w)'(?:[^']|(?<=\w)'(?=\w)){{{_PASSAGE},}}'(?!\w)|“[^”]{{{_PASSAGE},}}”",
+            re.DOTALL,
+        ),
+        '"…"',
+    ),
 )
 
 
