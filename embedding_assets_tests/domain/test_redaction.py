@@ -92,7 +92,7 @@ def test_a_secret_at_the_cut_is_not_kept_by_half() -> None:
 
 
 def test_an_apostrophe_is_no_quote() -> None:
-    ours = "'broken.md' is not utf-8 text at position 0; convert the file, exclude it, or set the source's `encoding` to what it's in"
+    ours = "'broken.md' is not utf-8 text at position 0; convert the file, exclude it, or set the source's `encoding` to what it is"
     assert redacted(ours) == ours
     passage = "it's what the board's minutes say of the summer of the year after the next one, and nobody's to know"
     assert redacted(f"cannot parse '{passage}' at line 3") == 'cannot parse "…" at line 3'
