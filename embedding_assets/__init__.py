@@ -8,6 +8,7 @@ The rooms, from the top; imports point down only:
 - `settings`, `collections_file`, `local`: what an operator configures; the embedded PostgreSQL
 - `pipeline`: the order of steps; owns transactions
 - `store`: the only SQL
-- `providers`: sources and embedding models, their errors translated to ours
+- `providers`: sources, embedding models and whom to tell, their errors translated to ours
+- `telemetry`: every metric, declared once
 - `domain`: decisions on paper: no I/O, no clock, no randomness
 """

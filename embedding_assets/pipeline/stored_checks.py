@@ -29,7 +29,7 @@ _BY_PROBLEM = {
     "overdue": "nothing_is_overdue",
     "escalated": "nothing_is_escalated",
 }
-_PROBES, _NEIGHBOURS = 20, 10
+_SAMPLED, _NEIGHBOURS = 20, 10
 
 
 async def examine(
@@ -92,13 +92,13 @@ async def _recall(db: Database, table: VectorTable, at_least_rows: int) -> Findi
     async with db.transaction() as tx:
         # The upper quarter has fewer than so many after it only where there are few at all.
         start = random.randbytes(1)[0] * 3 // 4
-        chosen = await index_quality.probes(tx, table, count=_PROBES, start=bytes([start]))
+        chosen = await index_quality.sampled_vectors(tx, table, count=_SAMPLED, start=bytes([start]))
     found = neighbours = 0
     missed: list[str] = []
-    for probe in chosen:
+    for sampled in chosen:
         async with db.transaction() as tx:
-            by_index, exact = await index_quality.found_by_index(tx, table, probe, k=_NEIGHBOURS)
+            by_index, exact = await index_quality.found_by_index(tx, table, sampled, k=_NEIGHBOURS)
         found, neighbours = found + by_index, neighbours + exact
         if by_index < exact:
-            missed.append(probe.document_key)
+            missed.append(sampled.document_key)
     return judge_recall(found, neighbours, missed)

@@ -18,7 +18,7 @@ _OPERATORS = {"cosine": "<=>", "ip": "<#>", "l2": "<->"}
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class SampledVector:
     """A stored vector to search with, as PostgreSQL writes it, and a document that holds its input."""
 
     document_key: str
@@ -31,19 +31,19 @@ async def is_being_built(tx: Tx, table: VectorTable) -> bool:
     return bool(row and row[0])
 
 
-async def probes(tx: Tx, table: VectorTable, *, count: int, start: bytes) -> Sequence[Probe]:
+async def sampled_vectors(tx: Tx, table: VectorTable, *, count: int, start: bytes) -> Sequence[SampledVector]:
     """Up to `count` published vectors, those whose inputs' hashes follow `start`: as random as that is."""
-    query = sql.SQL(_SQL["probes"]).format(embeddings=sql.Identifier(_SCHEMA, table.name))
+    query = sql.SQL(_SQL["sampled_vectors"]).format(embeddings=sql.Identifier(_SCHEMA, table.name))
     values = {"collection_id": table.collection_id, "model_id": table.model_id, "start": start, "count": count}
-    return [Probe(*row) for row in await (await tx.execute(query, values)).fetchall()]
+    return [SampledVector(*row) for row in await (await tx.execute(query, values)).fetchall()]
 
 
-async def found_by_index(tx: Tx, table: VectorTable, probe: Probe, *, k: int) -> tuple[int, int]:
+async def found_by_index(tx: Tx, table: VectorTable, sampled: SampledVector, *, k: int) -> tuple[int, int]:
     """How many of the k nearest search by the index finds, and how many there are."""
     values = {
         "table": f"{_SCHEMA}.{table.name}",
         "operator": _OPERATORS[table.model.distance.value],
-        "query": probe.vector,
+        "query": sampled.vector,
         "collection_id": table.collection_id,
         "model_id": table.model_id,
         "k": k,

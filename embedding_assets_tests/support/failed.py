@@ -1,18 +1,23 @@
 """What failed, read back: rows of failed_documents and failed_attempts; and failures brought about without a fault."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from embedding_assets.domain.backoff import Decision, Escalate
 from embedding_assets.domain.failures import ClassifiedError, ErrorType, SourceError
 from embedding_assets.domain.work import ClaimedItem, Fail, Lane, Stage
 from embedding_assets.pipeline.claims import Admitted, Claims
+from embedding_assets.pipeline.reprocessing import requeue_due
+from embedding_assets.pipeline.settling import settle
+from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import failures
+from embedding_assets.store import failures, work_queue
 from embedding_assets.store.database import Tx
 from embedding_assets_tests.support.collections import MadeCollection
 from embedding_assets_tests.support.queue import NOON, at
 
 GIVE_UP = Escalate()
+KEY = "document-000.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +98,28 @@ async def fail_documents(
         episode = (await failures.episodes(tx, collection.id, [item]))[key]
         failure = Fail(item, ClassifiedError(error_type, "no"), Stage.FETCHING)
         await failures.record(tx, collection.id, failure, episode, decision, run_id="run", now=at(minutes))
+
+
+async def edit(bench: Workbench, folder: Path, text: str = "Other words.", *, key: str = KEY) -> None:
+    """Other content at the source, seen by a poll."""
+    (folder / key).write_text(text, encoding="utf-8")
+    await sync_source(bench)
+
+
+async def fold(bench: Workbench) -> None:
+    """Turn arrivals into work items."""
+    async with bench.db.transaction() as tx:
+        await work_queue.fold(tx, bench.target.collection_id)
+
+
+async def fail_once(bench: Workbench, error_type: ErrorType = ErrorType.SOURCE_UNREADABLE) -> None:
+    """Claim whatever is ready, and fail all of it."""
+    await settle(bench, [failure(item, error_type) for item in await claim_all(bench)])
+
+
+async def escalate(bench: Workbench) -> None:
+    """A poison document gets one retry."""
+    await fail_once(bench, ErrorType.UNDECODABLE)
+    await make_due(bench)
+    await requeue_due(bench)
+    await fail_once(bench, ErrorType.UNDECODABLE)

@@ -3,15 +3,15 @@
 -- name: is_being_built
 SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE relid = to_regclass(%(table)s))
 
--- name: probes
+-- name: sampled_vectors
 -- By the index of chunks: hashes are random, so those that follow a random one are a random sample.
-SELECT p.document_key, e.embedding::text FROM (
+SELECT s.document_key, e.embedding::text FROM (
     SELECT DISTINCT ON (input_hash) input_hash, document_key FROM embedding_assets.chunks
     WHERE collection_id = %(collection_id)s AND model_id = %(model_id)s AND input_hash >= %(start)s
     ORDER BY input_hash, document_key LIMIT %(count)s
-) AS p
+) AS s
 JOIN {embeddings} AS e USING (input_hash)
-ORDER BY p.input_hash
+ORDER BY s.input_hash
 
 -- name: found_by_index
 -- As search asks, both ways. By distance and not by hash: of equally near neighbours either may come.
