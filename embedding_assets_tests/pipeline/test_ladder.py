@@ -150,7 +150,7 @@ def test_a_run_counts_what_was_missed_even_when_it_fails(database_url: str, tmp_
             await EmbeddingIngestionPipeline(bench).run()
         assert await _promises(bench) == {MISSED: 1}
         provider.reset()
-        await EmbeddingIngestionPipeline(bench).run()
+        await EmbeddingIngestionPipeline(bench).run(probe_now=True)
         assert await _promises(bench) == {MISSED: 1}
 
     on_bench_and_provider(database_url, tmp_path, body)
