@@ -3,11 +3,12 @@
 Documents that another chunker cut are only queued, in the backfill lane: a run of the queue embeds them.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from embedding_assets.domain.documents import SHARDS
-from embedding_assets.domain.failures import EmbeddingAssetsError
+from embedding_assets.domain.failures import ClassifiedError, EmbeddingAssetsError
 from embedding_assets.domain.reembedding import Approval, Decision, Estimate, decide
 from embedding_assets.pipeline.estimating import estimate
 from embedding_assets.pipeline.model_build import BuildOutcome, build_model
@@ -16,6 +17,8 @@ from embedding_assets.pipeline.requesting import RequestCounts, all_requests
 from embedding_assets.pipeline.tracking import queue_stale
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections
+
+_log = logging.getLogger(__name__)
 
 _ALL_SHARDS = range(SHARDS)
 
@@ -60,7 +63,7 @@ async def reembed(
     decision = decide(found, approval)
     if decision is not Decision.BEGIN:
         return ReembedOutcome(found, decision)
-    repaired = await repair_vectors(bench, _ALL_SHARDS)
+    repaired = await _repaired(bench, found)
     sent, built = [repaired.requests], None
     if bench.building:
         # A model that was active before may have lost vectors since.
@@ -70,6 +73,19 @@ async def reembed(
     # Cut anew before the cut-over, they would be paid for under both models.
     queued = await queue_stale(bench, _ALL_SHARDS) if built is None or built.cut_over else 0
     return ReembedOutcome(found, decision, repaired, built, queued, all_requests(sent))
+
+
+async def _repaired(bench: Workbench, found: Estimate) -> RepairOutcome:
+    """What the active model has to make good; left out where it cannot be asked and another one is to take its place."""
+    if not found.vectors.to_send:
+        return RepairOutcome()
+    try:
+        return await repair_vectors(bench, _ALL_SHARDS)
+    except ClassifiedError as error:
+        if bench.building is None:
+            raise
+        _log.warning("%s; model %s is built all the same", error, bench.building.target.model.name)
+        return RepairOutcome()
 
 
 async def _require_file_of_build(bench: Workbench) -> None:

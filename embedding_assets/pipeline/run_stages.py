@@ -127,14 +127,21 @@ async def run_stages(
             shards, force=options.force, max_documents=options.max_documents, probe_now=options.probe_now
         )
     if plan.repair:
-        repaired = await repair_vectors(bench, shards)
-        if bench.building:
-            await repair_vectors(bench.building, shards)
-            built = await build_model(bench.building, shards)
+        built = await _built(bench, shards)
+        # Nobody searches the old model's vectors any more once search went over.
+        repaired = RepairOutcome() if built and built.cut_over else await repair_vectors(bench, shards)
     if plan.drain or (plan.repair and not (built and built.cut_over)):
         index = await ensure_index(bench)
     worked = drained.shards if drained else tuple(shards)
     return StagesOutcome(worked, queued, drained, repaired, built, index, await _freshness(bench))
+
+
+async def _built(bench: Workbench, shards: Sequence[int]) -> BuildOutcome | None:
+    if bench.building is None:
+        return None
+    # A model that was active before may have lost vectors since.
+    await repair_vectors(bench.building, shards)
+    return await build_model(bench.building, shards)
 
 
 async def _queue(bench: Workbench, plan: StagePlan, shards: Sequence[int], document_keys: Sequence[str]) -> int:

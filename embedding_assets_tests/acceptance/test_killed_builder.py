@@ -6,8 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import write_documents
 from embedding_assets_tests.support.builder import build
@@ -19,9 +17,8 @@ _INPUTS = 3 * _DOCUMENTS
 _MAX_INPUTS = 4
 
 
-@pytest.mark.parametrize("inputs_before_the_kill", [4, 100])
 def test_a_killed_build_is_finished_by_the_next_which_pays_only_for_what_was_on_its_way(
-    database_url: str, tmp_path: Path, inputs_before_the_kill: int
+    database_url: str, tmp_path: Path
 ) -> None:
     with Simulator() as provider:
         docs = changing(database_url, tmp_path, provider)
@@ -32,7 +29,7 @@ def test_a_killed_build_is_finished_by_the_next_which_pays_only_for_what_was_on_
         before = run(database_url, shown)
         provider.reset()
         provider.fault(FaultKind.DELAY, seconds=0.05)
-        _build_and_kill(database_url, tmp_path, provider, inputs_before_the_kill)
+        _build_and_kill(database_url, tmp_path, provider, _INPUTS // 2)
         assert run(database_url, shown) == before
 
         outcome = asyncio.run(build(database_url, tmp_path, provider))

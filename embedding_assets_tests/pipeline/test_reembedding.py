@@ -10,7 +10,7 @@ from embedding_assets.pipeline.estimating import estimate, price_of
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.reembedding import NotThisFile, ReembedOutcome, reembed
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets_tests.simulator import Simulator
+from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import paragraph
 from embedding_assets_tests.support.model_changes import NEW, OLD, PRICES, Changing, changing, shown
 
@@ -133,6 +133,18 @@ def test_all_three_at_once_send_what_is_shown_and_end_with_everything_new(
 
     published.on_bench(body)
     assert now(published, Approval()).decision is Decision.NOTHING_STALE
+
+
+def test_an_old_model_that_is_out_of_reach_does_not_keep_the_new_one_off(
+    published: Changing, provider: Simulator
+) -> None:
+    lose_vectors(published)
+    published.apply(NEW)
+    provider.fault(FaultKind.STATUS, status=401, times=1)
+    done = now(published, APPROVED)
+    assert done.repaired is not None
+    assert done.built is not None
+    assert (done.repaired.repaired, done.built.cut_over) == (0, True)
 
 
 def test_what_costs_no_more_than_the_automatic_price_needs_no_approval(published: Changing) -> None:
