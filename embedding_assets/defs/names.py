@@ -61,7 +61,7 @@ def check_job(collection: str) -> str:
 
 def watched_jobs(collection: str) -> list[str]:
     """The jobs whose failed runs somebody is told of."""
-    makers = (embed_documents_job, sync_sources_job, reprocess_job, maintain_job, check_job)
+    makers = (embed_documents_job, sync_sources_job, reprocess_job, reembed_job, maintain_job, check_job)
     return [name_of(collection) for name_of in makers]
 
 

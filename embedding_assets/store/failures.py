@@ -95,19 +95,22 @@ async def record(
         "now": now,
     }
     await tx.execute(_SQL["record_attempt"], attempt)
+    if isinstance(decision, OnlyRecord):
+        return
+    values = {**attempt, "lane": failure.item.lane.value, **_what_follows(decision), **_place(episode, decision)}
+    await tx.execute(_SQL["record_failure"], values)
+
+
+def _what_follows(decision: Retry | Escalate | InQueue) -> dict[str, object]:
     match decision:
         case Retry():
-            follows = ("retrying", decision.after_seconds)
+            return {"status": "retrying", "retry_after": decision.after_seconds}
         case Escalate():
-            follows = ("escalated", None)
+            return {"status": "escalated", "retry_after": None}
         case InQueue():
-            follows = ("queued", None)
-        case OnlyRecord():
-            return
+            return {"status": "queued", "retry_after": None}
         case _:
             assert_never(decision)
-    values = {**attempt, "status": follows[0], "retry_after": follows[1], "lane": failure.item.lane.value}
-    await tx.execute(_SQL["record_failure"], values | _place(episode, decision))
 
 
 def _place(episode: Episode, decision: Decision) -> dict[str, object]:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from embedding_assets.defs.failed_runs import Told
+from embedding_assets.defs.names import watched_jobs
 from embedding_assets.defs.telling import escalation_tick, failed_runs_tick
 from embedding_assets_tests.support.code_location import CodeLocation
 from embedding_assets_tests.support.webhook import Webhook
@@ -166,6 +167,11 @@ def test_other_runs_are_nobodys_business(told: CodeLocation, webhook: Webhook) -
     told.instance.create_run_for_job(somebody_elses, status=dg.DagsterRunStatus.FAILURE)
     assert runs_tick(told)[0] == "nobody has to be told anything"
     assert webhook.told == []
+
+
+def test_no_job_of_a_collection_fails_unheard(location: CodeLocation) -> None:
+    jobs = {job.name for job in location.defs.resolve_all_job_defs() if job.name.startswith("docs__")}
+    assert set(watched_jobs("docs")) == jobs
 
 
 def test_a_run_that_failed_before_the_first_tick_long_ago_is_history(told: CodeLocation) -> None:
