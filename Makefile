@@ -58,8 +58,8 @@ LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --gen
 	--no-emit-index-url --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
 
 lock: ## pin requirements/*.txt anew from pyproject.toml (needs uv); UPGRADE=1 takes newer releases
-	$(LOCK) --extra local --extra dev --output-file requirements/dev.txt > /dev/null
-	$(LOCK) --constraints requirements/dev.txt --output-file requirements/runtime.txt > /dev/null
+	$(LOCK) --extra local --extra s3 --extra dev --output-file requirements/dev.txt > /dev/null
+	$(LOCK) --extra s3 --extra gs --extra abfs --constraints requirements/dev.txt --output-file requirements/runtime.txt > /dev/null
 
 clean: ## stop everything; remove .venv and .embedding-assets (the embedded database and its vectors)
 	-@if [ -x $(BIN)/embedding-assets ]; then $(DATABASE) $(BIN)/embedding-assets down; fi
