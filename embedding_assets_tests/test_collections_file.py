@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 
 from embedding_assets.collections_file import (
-    BudgetsTable,
-    ChunkingTable,
     CollectionEntry,
     CollectionsFile,
     CollectionsFileError,
-    IndexTable,
-    LimitEntry,
-    ModelTable,
     default_collections,
     load_collections_file,
     parse_collections,
@@ -23,6 +18,8 @@ from embedding_assets.domain.chunking import ChunkingStrategy
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import Distance, EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
+from embedding_assets.limit_tables import BudgetsTable, LimitEntry
+from embedding_assets.model_tables import ChunkingTable, IndexTable, ModelTable
 from embedding_assets.providers.sources.registry import build_source
 
 if sys.version_info >= (3, 11):
