@@ -7,7 +7,7 @@ READY := .venv/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long soak check bench bench-queue schema lock clean
+.PHONY: help setup demo up down test test-long test-image soak check bench bench-queue schema lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ test: check ## the gates, then all tests; ARGS="-k name" passes options to pytes
 test-long: $(READY) ## the tests that take minutes each: what a hung Dagster run leaves behind
 	$(BIN)/pytest -n0 -m long $(ARGS)
 
+test-image: $(READY) ## the image's own steps without Docker: 1 GB is installed anew, some minutes
+	$(BIN)/pytest -n0 -m "long or not long" embedding_assets_tests/image $(ARGS)
+
 soak: $(READY) ## sixteen workers under one shared limit, minute by minute; SOAK="own-135 --minutes 2" chooses
 	$(BIN)/python -m embedding_assets_tests.soak $(SOAK)
 
@@ -54,12 +57,13 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
-LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras \
+LOCK := $(UV) pip compile --universal --python-version 3.10 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
 
 lock: ## pin requirements/*.txt anew from pyproject.toml (needs uv); UPGRADE=1 takes newer releases
-	$(LOCK) --extra local --extra s3 --extra dev --output-file requirements/dev.txt > /dev/null
-	$(LOCK) --extra s3 --extra gs --extra abfs --constraints requirements/dev.txt --output-file requirements/runtime.txt > /dev/null
+	$(LOCK) pyproject.toml --extra local --extra s3 --extra dev --output-file requirements/dev.txt > /dev/null
+	$(LOCK) pyproject.toml --extra s3 --extra gs --extra abfs --constraints requirements/dev.txt --output-file requirements/runtime.txt > /dev/null
+	$(LOCK) requirements/build.in --constraints requirements/dev.txt --output-file requirements/build.txt > /dev/null
 
 clean: ## stop everything; remove .venv and .embedding-assets (the embedded database and its vectors)
 	-@if [ -x $(BIN)/embedding-assets ]; then $(DATABASE) $(BIN)/embedding-assets down; fi
