@@ -5,7 +5,7 @@ The rooms, from the top; imports point down only:
 - `definitions`, `cli`: the entry points (Dagster's, the terminal's)
 - `defs`: assets, checks, schedules, sensors: speaks Dagster, decides nothing
 - `runtime`: settings in; opened database, sources, embedder out
-- `settings`, `collections_file`, `local`: what an operator configures; the embedded PostgreSQL
+- `settings`, `collections_file` and its tables, `local`: what an operator configures; the embedded PostgreSQL
 - `pipeline`: the order of steps; owns transactions
 - `store`: the only SQL
 - `providers`: sources, embedding models and whom to tell, their errors translated to ours

@@ -6,10 +6,11 @@ Not here: reading the file (collections_file), writing the database (runtime, st
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from embedding_assets.collections_file import CollectionEntry, CollectionsFile, ModelTable
+from embedding_assets.collections_file import CollectionEntry, CollectionsFile
 from embedding_assets.domain.chunking import ChunkingStrategy
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import EmbeddingModel
+from embedding_assets.model_tables import ModelTable
 from embedding_assets.store.collections import AppliedCollection, AppliedModel
 
 

@@ -1,6 +1,6 @@
 """A person's mistakes in a file's tables, as sentences: the key's path, its value, and what is allowed.
 
-Not here: the tables themselves (collections_file).
+Not here: the tables themselves (collections_file, limit_tables, model_tables).
 """
 
 import difflib

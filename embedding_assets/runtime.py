@@ -13,10 +13,10 @@ from embedding_assets.collections_file import (
     CollectionEntry,
     CollectionsFile,
     CollectionsFileError,
-    LimitEntry,
     load_collections_file,
 )
 from embedding_assets.domain.ports import Embedder, Notifier
+from embedding_assets.limit_tables import LimitEntry
 from embedding_assets.local import start_embedded
 from embedding_assets.pipeline.retiring import drop_model
 from embedding_assets.pipeline.switching import AppliedStep, apply_collection

@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 
 from embedding_assets.collections_file import (
-    BudgetsTable,
-    ChunkingTable,
     CollectionEntry,
     CollectionsFile,
     CollectionsFileError,
-    IndexTable,
-    LimitEntry,
-    ModelTable,
     default_collections,
     load_collections_file,
     parse_collections,
@@ -23,6 +18,8 @@ from embedding_assets.domain.chunking import ChunkingStrategy
 from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import Distance, EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
+from embedding_assets.limit_tables import BudgetsTable, LimitEntry
+from embedding_assets.model_tables import ChunkingTable, IndexTable, ModelTable
 from embedding_assets.providers.sources.registry import build_source
 
 if sys.version_info >= (3, 11):
@@ -118,6 +115,13 @@ def test_a_mistake_names_file_key_value_and_what_is_allowed(line: str, expected:
         ("dimensions = 4001\nstorage = 'halfvec'", "dimensions is 4001; allowed: 1 to 4000"),
         ("dimensions = 0", "dimensions is 0; allowed: greater than 0"),
         ("dimensions = 8\ninput_template = '{title}'", "input_template is '{title}'; allowed: a text with {content}"),
+        (
+            "dimensions = 8\ninput_template = '{heading}: {content}'",
+            (
+                "input_template is '{heading}: {content}'; allowed: a text with {content} in it, and {title} and {headings} if "
+                "wanted; {heading} is not one of them"
+            ),
+        ),
         ("dimensions = 8\ndistance = 'manhattan'", "distance is 'manhattan'; allowed: 'cosine', 'ip' or 'l2'"),
         ("dimensions = 8\nindex.m = 64", "index.ef_construction is 64; allowed: 128 or more, which is twice m"),
         ("storage = 'vector'", "dimensions is missing"),
