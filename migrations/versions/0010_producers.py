@@ -1,11 +1,11 @@
-"""Applications tell of changes in their own transactions, and never wait for us: `0009_producers.sql`."""
+"""Applications tell of changes in their own transactions, and never wait for us: `0010_producers.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Triggers in tables of applications call what this made: there is no way back."""
-    message = "0009 has no way back: restore the backup taken before it"
+    message = "0010 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
