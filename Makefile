@@ -7,7 +7,7 @@ READY := .venv/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long soak check bench bench-queue schema lock clean
+.PHONY: help setup demo up down test test-long test-ops ops ops-setup soak check bench bench-queue schema dashboards lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ test: check ## the gates, then all tests; ARGS="-k name" passes options to pytes
 test-long: $(READY) ## the tests that take minutes each: what a hung Dagster run leaves behind
 	$(BIN)/pytest -n0 -m long $(ARGS)
 
+test-ops: $(READY) ## the tests that need Prometheus and Alertmanager (make ops-setup): every alert, and servers as they are
+	$(BIN)/pytest -m ops $(ARGS) embedding_assets_tests/ops
+
 soak: $(READY) ## sixteen workers under one shared limit, minute by minute; SOAK="own-135 --minutes 2" chooses
 	$(BIN)/python -m embedding_assets_tests.soak $(SOAK)
 
@@ -52,6 +55,9 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_failures
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
+
+dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, alerts, servers' examples
+	$(BIN)/python -m dashboards_source
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras \

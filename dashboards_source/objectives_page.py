@@ -16,16 +16,16 @@ Over {WINDOW_DAYS} days, all collections together. The error budget is what may 
 |---|---|---|---|---|
 """
 _COUNTED = """
-Freshness is counted once for each time a document waits: from its first live change that is not published to its publication; at
-publication when that is in time, else at the deadline, whether or not it is ever published. Success counts a change once, as bad with
-its first failed attempt. An initial load, re-embedding and other backfill are in neither, nor is what turned out unchanged or deleted.
-Latency is from claim to publication, waiting for the rate limit included; the same without waiting (`waiting="excluded"`) tells whether
-we or the limit are slow.
+Freshness is counted once for each time a document waits, from its first live change that is not published to its publication: at
+publication when that is in time, else at the deadline, whether or not it is ever published. Success counts a change once, as bad
+with its first failed attempt. An initial load, re-embedding and other backfill are in neither, nor is what turned out unchanged or
+deleted. Latency is from claim to publication, waiting for the rate limit included; the same without waiting
+(`waiting="excluded"`) tells whether we or the limit are slow.
 
 ## When a burning budget alerts
 
-An alert needs all three: the error ratio over the long window and over the short one, which ends the alert soon after the burning ends,
-and so many bad events, so that one failure among sixty documents wakes nobody. The alerts are
+An alert needs all three: the error ratio over the long window; the ratio over the short one, which ends the alert soon after the
+burning ends; and so many bad events, so that one failure among sixty documents wakes nobody. The alerts are
 """
 _POLICIES = """
 | severity | over | and still over | times the error budget | bad events | for | because |
@@ -34,8 +34,8 @@ _POLICIES = """
 _ALERTS = """
 ## Alerts
 
-`page`: somebody is woken. `ticket`: within the working day. An alert hides what only follows from it (Alertmanager's `inhibit_rules`,
-[alertmanager.example.yml](../dashboards/alertmanager.example.yml)): Prometheus still shows both.
+`page`: somebody is woken. `ticket`: within the working day. An alert hides what only follows from it (Alertmanager's
+`inhibit_rules`, [alertmanager.example.yml](../dashboards/alertmanager.example.yml)): Prometheus still shows both.
 """
 _TABLE = """
 | alert | severity | owner | for | threshold | hides |
@@ -54,9 +54,7 @@ def objectives_page() -> str:
 
 def _objective(objective: Objective) -> str:
     budget = f"{objective.error_budget:.1%}"
-    return (
-        f"| {objective.name} | {objective.good_event} | {objective.target:.1%} | {budget} | `{objective.total.metric}` |\n"
-    )
+    return f"| {objective.name} | {objective.good_event} | {objective.target:.1%} | {budget} | `{objective.total.metric}` |\n"
 
 
 def _policy(policy: BurnPolicy) -> str:

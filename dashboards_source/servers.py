@@ -1,4 +1,4 @@
-"""Configurations of Prometheus and Alertmanager, as data: what to scrape, where alerts go, which alerts hide what follows from them.
+"""Configurations of Prometheus and Alertmanager, as data: what to scrape, where alerts go, which alerts hide which.
 
 `dashboards/` has them as examples; `make ops` starts servers with the same. Not here: the rules (rules).
 """

@@ -33,7 +33,8 @@ DOCUMENTS_ESCALATED = Alert(
     'sum(embedding_failed_documents{status="escalated"}) > 0',
     "5m",
     "{{ $value }} documents were given up and wait for a person",
-    "Nothing happens to an escalated document by itself: one is enough. Five minutes, so that those given up together are told once.",
+    "Nothing happens to an escalated document by itself: one is enough. After five minutes, so that those"
+    " given up together are told once.",
 )
 
 ALERTS = (BAD_VECTORS, STORED_CHECK_FAILED, DOCUMENTS_ESCALATED)

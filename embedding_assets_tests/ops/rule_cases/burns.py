@@ -46,8 +46,16 @@ CASES = (
         {_MET: "0+10x360 3609+9x400", _MISSED: "0x360 1+1x400"},
         _burn(_FRESH, _DAY, _DAYS, _SLOW),
     ),
-    Case(_FRESH, "four in a hundred, for five hours", "5h", {_MET: "0+96x400", _MISSED: "0+4x400"}, _burn(_FRESH, _DAY, _DAYS)),
-    Case(_FRESH, "two in a hundred, for five hours", "5h", {_MET: "0+98x400", _MISSED: "0+2x400"}, _burn(_FRESH, _DAYS)),
+    Case(
+        _FRESH,
+        "four in a hundred, for five hours",
+        "5h",
+        {_MET: "0+96x400", _MISSED: "0+4x400"},
+        _burn(_FRESH, _DAY, _DAYS),
+    ),
+    Case(
+        _FRESH, "two in a hundred, for five hours", "5h", {_MET: "0+98x400", _MISSED: "0+2x400"}, _burn(_FRESH, _DAYS)
+    ),
     Case(_FRESH, "nine in a thousand, which the budget has room for", "5h", {_MET: "0+991x400", _MISSED: "0+9x400"}),
     Case(_FRESH, "nothing happens at all", "5h", {_MET: "7x400", _MISSED: "3x400"}),
     Case(_FRESH, "two of two are missed, and no more", "70m", {_MET: "0x400", _MISSED: "0x20 1x20 2x400"}),

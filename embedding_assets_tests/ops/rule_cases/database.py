@@ -30,11 +30,20 @@ CASES = (
         "7m",
         {_OURS: "30x20", _OTHERS: "58x3 64 58x20", _MOST: "100x20"},
     ),
-    fires("EmbeddingDatabaseErrors", "three runs lost the database", "6m", {_errors("database_unavailable"): "0 1 2 3x20"}),
+    fires(
+        "EmbeddingDatabaseErrors", "three runs lost the database", "6m", {_errors("database_unavailable"): "0 1 2 3x20"}
+    ),
     fires("EmbeddingDatabaseErrors", "locks were waited for in vain", "9m", {_errors("database_busy"): "0x2 4x20"}),
     silent("EmbeddingDatabaseErrors", "a failover met two runs", "6m", {_errors("database_unavailable"): "0 1 2x20"}),
     Case("EmbeddingDatabaseDown", "it is away for five minutes", "8m", {}, ("EmbeddingDatabaseDown",), up="1x3 0x20"),
     Case("EmbeddingDatabaseDown", "a failover takes a minute", "6m", {}, up="1x3 0 1x20"),
-    Case("EmbeddingExporterDown", "nothing is scraped any more", "15m", {}, ("EmbeddingExporterDown",), up="1x3 stale _x20"),
+    Case(
+        "EmbeddingExporterDown",
+        "nothing is scraped any more",
+        "15m",
+        {},
+        ("EmbeddingExporterDown",),
+        up="1x3 stale _x20",
+    ),
     Case("EmbeddingExporterDown", "a rollout takes three minutes", "8m", {}, up="1x3 stale _x2 1x20"),
 )

@@ -22,9 +22,13 @@ def _requests(up_to_ten: str, up_to_twenty: str, every: str) -> dict[str, str]:
 
 
 CASES = (
-    fires("EmbeddingProviderDown", "it answers 503 for eight minutes", "8m", {_circuit("provider_unavailable"): "1x20"}),
+    fires(
+        "EmbeddingProviderDown", "it answers 503 for eight minutes", "8m", {_circuit("provider_unavailable"): "1x20"}
+    ),
     fires("EmbeddingProviderDown", "it cannot be reached", "8m", {_circuit("connection_failed"): "1x20"}),
-    silent("EmbeddingProviderDown", "it is back at the third probe", "6m", {_circuit("provider_unavailable"): "1x3 0x20"}),
+    silent(
+        "EmbeddingProviderDown", "it is back at the third probe", "6m", {_circuit("provider_unavailable"): "1x3 0x20"}
+    ),
     fires("EmbeddingCredentialsRejected", "the key was revoked", "3m", {_circuit("credentials_rejected"): "1x20"}),
     fires("EmbeddingCredentialsRejected", "the account is out of quota", "30m", {_circuit("budget_reached"): "1x60"}),
     silent(

@@ -24,13 +24,28 @@ CASES = (
         "EmbeddingBadVectors",
         "every reply is refused, and the circuit is open",
         "50m",
-        {'embedding_circuit_open{provider="openai/embed of docs",reason="non_finite"}': "1x90", _errors("non_finite"): "0 1x90"},
+        {
+            'embedding_circuit_open{provider="openai/embed of docs",reason="non_finite"}': "1x90",
+            _errors("non_finite"): "0 1x90",
+        },
     ),
-    silent("EmbeddingBadVectors", "time-outs, which are another matter", "20m", {_errors("provider_timeout"): "0+2x40"}),
+    silent(
+        "EmbeddingBadVectors", "time-outs, which are another matter", "20m", {_errors("provider_timeout"): "0+2x40"}
+    ),
     silent("EmbeddingBadVectors", "one reply, forty minutes ago", "46m", {_errors("non_finite"): "0x5 1x60"}),
-    fires("EmbeddingStoredCheckFailed", "two chunks without a publication", "8m", {_bad_rows("no_orphaned_chunks"): "0x5 2x9"}),
+    fires(
+        "EmbeddingStoredCheckFailed",
+        "two chunks without a publication",
+        "8m",
+        {_bad_rows("no_orphaned_chunks"): "0x5 2x9"},
+    ),
     fires("EmbeddingStoredCheckFailed", "the index is not valid", "8m", {_bad_rows("index_is_valid"): "1x20"}),
-    silent("EmbeddingStoredCheckFailed", "what is overdue has an alert of its own", "8m", {_bad_rows("nothing_is_overdue"): "9x20"}),
+    silent(
+        "EmbeddingStoredCheckFailed",
+        "what is overdue has an alert of its own",
+        "8m",
+        {_bad_rows("nothing_is_overdue"): "9x20"},
+    ),
     fires("EmbeddingDocumentsEscalated", "one document was given up", "7m", {_failed("escalated"): "1x20"}),
     silent("EmbeddingDocumentsEscalated", "a hundred are retried", "7m", {_failed("retrying"): "100x20"}),
     silent("EmbeddingDocumentsEscalated", "a person puts it back at once", "9m", {_failed("escalated"): "1x3 0x20"}),

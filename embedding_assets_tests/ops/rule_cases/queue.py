@@ -101,7 +101,12 @@ CASES = (
         "45m",
         {_EXPIRED: " ".join(["3 3 0"] * 20)},
     ),
-    silent("EmbeddingWorkersDying", "one killed worker leaves fifty leases for two minutes", "15m", {_EXPIRED: "0x10 50x1 0x30"}),
+    silent(
+        "EmbeddingWorkersDying",
+        "one killed worker leaves fifty leases for two minutes",
+        "15m",
+        {_EXPIRED: "0x10 50x1 0x30"},
+    ),
     fires(
         "EmbeddingRetryBacklogOld",
         "twenty documents have been retried for more than four hours",

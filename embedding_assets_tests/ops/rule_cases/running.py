@@ -17,7 +17,12 @@ CASES = (
         "32m",
         {_TICKED: last_seen(40, step=1, stops_at=20)},
     ),
-    silent("EmbeddingSchedulerStopped", "a restart takes four minutes", "24m", {_TICKED: last_seen(24, step=1, stops_at=20)}),
+    silent(
+        "EmbeddingSchedulerStopped",
+        "a restart takes four minutes",
+        "24m",
+        {_TICKED: last_seen(24, step=1, stops_at=20)},
+    ),
     fires(
         "EmbeddingNoRunSucceeding",
         "five documents are ready, runs fail, and polls succeed",
