@@ -7,6 +7,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -51,6 +52,9 @@ class Settings(BaseModel):
     dagster_location: str = setting("embedding_assets", "a name", "What our code location is called in that Dagster.")
     dagster_patience_seconds: float = number(
         300, "seconds", 0, _DAY, "How long `launch` waits for a webserver that does not answer, at a time."
+    )
+    dagster_history_days: float = number(
+        7, "days", 0.01, 3650, "Finished runs of our jobs are deleted from Dagster's storage after this."
     )
     home: Path = setting(
         Path(".embedding-assets"), "a folder", "Where the embedded server and Dagster keep their files."
@@ -116,6 +120,11 @@ class Settings(BaseModel):
         LADDER_SECONDS,
         "seconds above 0, separated by commas, none shorter than the one before",
         "Waits between attempts of a failed document; after the last it is escalated.",
+    )
+    retries_trigger: Literal["dagster", "argo"] = setting(
+        "dagster",
+        "dagster or argo",
+        "Who brings failed documents back when they are due: Dagster's sensor, or Argo's schedule; the other is stopped.",
     )
     notify_webhook_url: SecretStr | None = setting(
         None,

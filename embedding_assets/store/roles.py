@@ -17,6 +17,11 @@ from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("roles")
 _SCHEMA = "embedding_assets"
+# Columns by name: a release may return more. Not among the named queries, because it becomes the text of a function.
+_READER_SEARCH = sql.SQL(
+    "SELECT score, document_key, version, ordinal, content, start_char, end_char, title, uri, metadata, locations "
+    "FROM embedding_assets.search({}, $1, $2, $3, $4)"
+)
 # What documents say, and messages that may quote it.
 _HIDDEN = ["content", "title", "uri", "metadata", "message", "reason"]
 
@@ -76,7 +81,7 @@ async def _reader(tx: Tx, whom: Identifier, collection: str) -> list[Composed]:
     if row is None:
         raise _refused(f"there is no collection {collection!r}: `embedding-assets collections apply` makes it")
     collection_id, vector_schema = row
-    body = sql.SQL("SELECT * FROM embedding_assets.search({}, $1, $2, $3, $4)").format(sql.Literal(collection))
+    body = _READER_SEARCH.format(sql.Literal(collection))
     functions = _fill(
         "reader_functions",
         search=_named(f"search_in_{collection}"),

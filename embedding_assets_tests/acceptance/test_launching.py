@@ -51,7 +51,9 @@ def test_a_launch_ends_with_0_when_its_run_succeeded_and_a_second_with_its_key_s
     assert _tags(urls, "nightly-1") >= {("from", "argo"), ("dagster/asset_partition_range_end", "15")}
 
 
-def test_a_failed_run_ends_its_launch_with_1_and_the_runs_own_reason(dagster: DagsterServers) -> None:
+def test_a_failed_run_ends_its_launch_with_1_and_the_runs_own_reason_and_is_not_retried(
+    dagster: DagsterServers, urls: tuple[str, str]
+) -> None:
     corpus = dagster.processes.corpus
     hidden = corpus.rename(corpus.with_name("away"))
     try:
@@ -61,6 +63,23 @@ def test_a_failed_run_ends_its_launch_with_1_and_the_runs_own_reason(dagster: Da
     assert (launched.code, launched.out) == (1, "")
     assert "error: run " in launched.err
     assert f"failed: cannot read '{corpus}'" in launched.err
+    assert _runs(urls, "failing") == ["FAILURE"]
+
+
+def test_a_run_whose_process_is_killed_is_retried_by_dagster_and_its_launch_stays_with_it(
+    dagster: DagsterServers, urls: tuple[str, str]
+) -> None:
+    dagster.provider.fault(FaultKind.DELAY, seconds=60)
+    _change(dagster, "killed")
+    asked = dagster.provider.counters().requests
+    launch = dagster.launching(*_EMBED, "--key", "killed")
+    wait_for(lambda: dagster.provider.counters().requests > asked, lambda: dagster.processes.log("daemon"))
+    dagster.kill_run()
+    dagster.provider.reset()
+    done = ended(launch)
+    assert done.code == 0, done.err
+    assert "Dagster retries it as run" in done.err
+    assert _runs(urls, "killed") == ["FAILURE", "SUCCESS"]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from embedding_assets.store.database import Database
 from embedding_assets.store.roles import RoleKind
 from embedding_assets_tests.simulator import Simulator, expected_vector
 from embedding_assets_tests.support.benches import open_bench, simulated_model, sync_and_run, write_documents
+from embedding_assets_tests.support.company import Roles, company_database
 from embedding_assets_tests.support.database import run
-from embedding_assets_tests.support.roles import Roles, company_database
 from embedding_assets_tests.support.server import fresh_database
 
 _LIMIT = (

@@ -4,6 +4,7 @@ Not here: the programs and their folder (dagster_process).
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,11 +27,12 @@ _PROGRAM = "from embedding_assets.cli.app import main; raise SystemExit(main())"
 
 @dataclass(slots=True)
 class DagsterServers:
-    """`url` is the webserver's; it can be killed and started again, at the same port."""
+    """`url` is the webserver's, which can be killed and started again at the same port; `daemon` the daemon's process."""
 
     processes: DagsterProcesses
     provider: Simulator
     url: str
+    daemon: int
     _webserver: ExitStack = field(default_factory=ExitStack)
 
     def start_webserver(self) -> None:
@@ -43,6 +45,10 @@ class DagsterServers:
     def kill_webserver(self) -> None:
         """At once, in the middle of whatever it does."""
         self._webserver.close()
+
+    def kill_run(self) -> None:
+        """End the process of the one run in progress, as a node that runs out of memory does."""
+        os.kill(self.processes.run_process(self.daemon), signal.SIGKILL)
 
     def launching(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
         """`embedding-assets launch` with these arguments, begun; it knows the webserver and no database."""
@@ -105,9 +111,10 @@ def dagster_servers(
         processes = prepare(
             database_url, folder, provider, texts, instance=instance or instance_of_up(), variables=given, paused=True
         )
-        servers = DagsterServers(processes, provider, f"http://127.0.0.1:{_free_port()}")
+        daemon = processes.running("daemon", "dagster._daemon", "run", "-w", str(processes.workspace))
+        started = stack.enter_context(daemon)
+        servers = DagsterServers(processes, provider, f"http://127.0.0.1:{_free_port()}", started.pid)
         stack.callback(servers.kill_webserver)
-        stack.enter_context(processes.running("daemon", "dagster._daemon", "run", "-w", str(processes.workspace)))
         servers.start_webserver()
         yield servers
 
