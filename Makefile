@@ -64,6 +64,7 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_failures
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_run_job
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras \
