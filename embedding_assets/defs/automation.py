@@ -1,4 +1,6 @@
-"""Schedules and sensors of a collection, all running by default. What a tick does is in ticks."""
+"""Schedules and sensors of a collection, running by default. What a tick does is in ticks."""
+
+from typing import Literal
 
 import dagster as dg
 
@@ -44,11 +46,15 @@ def build_schedules(collection: str, run_groups: int) -> list[dg.ScheduleDefinit
     return [every_minute, checks, nightly_reconcile]
 
 
-def build_sensors(collection: str, poll_interval: float | None = None) -> list[dg.SensorDefinition]:
+def build_sensors(
+    collection: str, retries_trigger: Literal["dagster", "argo"], poll_interval: float | None = None
+) -> list[dg.SensorDefinition]:
     """Source changes and due retries; and who is told of escalations and failed runs.
 
-    The source is polled every `poll_interval` seconds; None: as the settings say.
+    The source is polled every `poll_interval` seconds; None: as the settings say. The sensor of due retries is stopped until
+    somebody starts it where Argo is their trigger; both at once do no harm.
     """
+    retries = dg.DefaultSensorStatus.RUNNING if retries_trigger == "dagster" else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
         name=f"{collection}__source_changes",
@@ -64,7 +70,7 @@ def build_sensors(collection: str, poll_interval: float | None = None) -> list[d
         name=f"{collection}__due_retries",
         job_name=names.reprocess_job(collection),
         minimum_interval_seconds=_SENSOR_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=retries,
         description="Starts the reprocessing of failed documents whose next retry is due.",
     )
     def due_retries(context: dg.SensorEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> Tick:

@@ -1,4 +1,4 @@
-"""A source that can tell its changes is asked for them from a cursor on: `0010_source_changes.sql`."""
+"""Applications tell of changes in their own transactions, and never wait for us: `0010_producers.sql`."""
 
 from pathlib import Path
 
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """A release that lists everything at each poll could read none of it wrongly, but promises would start from the wrong poll."""
+    """Triggers in tables of applications call what this made: there is no way back."""
     message = "0010 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
