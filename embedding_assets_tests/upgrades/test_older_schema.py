@@ -104,7 +104,6 @@ def test_what_waited_and_what_failed_before_the_upgrade_goes_on_after_it(older: 
 
     _with_bench(older, corpus, go_on)
     assert _rows(older, "SELECT count(*) FROM embedding_assets.work_items") == [(0,)]
-    assert _rows(older, "SELECT count(*) FROM embedding_assets.obligations WHERE NOT counted") == [(0,)]
     assert _rows(older, "SELECT count(*) >= 3 FROM embedding_assets.failed_attempts") == [(True,)]
 
 
