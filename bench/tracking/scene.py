@@ -34,8 +34,12 @@ COLUMNS = TableColumns("public", "articles", ("id",), ("body",), title="title", 
 _CHUNKING = ChunkingStrategy(size=800, overlap=0)
 _TABLE: tuple[LiteralString, ...] = (
     "CREATE TABLE public.articles (id bigint PRIMARY KEY, title text, body text, updated_at timestamptz NOT NULL)",
-    "INSERT INTO public.articles SELECT n, 'Article ' || n, 'No change of this article yet. ' || "
-    "repeat('It has some words that stay. ', 12), now() - interval '1 year' FROM generate_series(1, %(rows)s) AS n",
+    """
+    INSERT INTO public.articles
+    SELECT n, 'Article ' || n, 'No change of article ' || n || ' yet. ' || repeat('It has some words that stay. ', 12),
+           now() - interval '1 year'
+    FROM generate_series(1, %(rows)s) AS n
+    """,
 )
 _AT_ONCE = 2000
 _STOP_SECONDS = 60.0
@@ -45,9 +49,7 @@ _STOP_SECONDS = 60.0
 async def open_table_bench(database_url: str, api_base: str | None, run_id: str) -> AsyncGenerator[Workbench, None]:
     """The workbench of the table's collection."""
     model = EmbeddingModel("openai/simulated", DIMENSIONS)
-    embedder = build_embedder(
-        model, api_base=api_base, api_key="a-key", timeout_seconds=20, wire_format=None, extra={}
-    )
+    embedder = build_embedder(model, api_base=api_base, api_key="a-key", timeout_seconds=20, wire_format=None, extra={})
     source = PostgresTableSource(ForeignTable(lambda: database_url, COLUMNS, named="the bench's"), COLUMNS)
     async with open_bench(
         database_url, source, embedder, chunking=_CHUNKING, pace=Pace(), max_inputs=64, run_id=run_id
