@@ -144,7 +144,7 @@ def cost(url: str, tracked: TrackedTable, worker: Worker, size: Size) -> Cost:
     found = Cost()
     load = partial(pgbench.update, url, rows=size.rows, rate=size.rate, seconds=size.segment)
     for _ in range(size.rounds):
-        run(url, partial(untrack, tracked=tracked))
+        run(url, partial(untrack, collection_id=tracked.collection_id))
         drain(url, size.drained_within)
         found.without += load()
         run(url, partial(track, tracked=tracked))

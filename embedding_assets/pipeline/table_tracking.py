@@ -33,21 +33,20 @@ async def track(db: Database, tracked: TrackedTable, *, dry_run: bool = False) -
         await change_triggers.check(tx, tracked.columns)
         statements = change_triggers.needed(tracked, await change_triggers.installed(tx, tracked.collection_id))
     if statements and not dry_run:
-        await _execute(db, tracked, statements)
+        await _execute(db, statements, tracked.columns.schema, tracked.columns.table)
     return _texts(statements)
 
 
-async def untrack(db: Database, tracked: TrackedTable, *, dry_run: bool = False) -> list[str]:
-    """Drop the triggers and their function, on whichever table they are; the statements, none where nothing was there.
+async def untrack(db: Database, collection_id: int, *, dry_run: bool = False) -> list[str]:
+    """Drop the collection's triggers, on whichever table they are, and their function; the statements, none where none was there.
 
     Raises:
         TableBusy: the table was in use.
     """
-    async with db.transaction() as tx:
-        there = await change_triggers.installed(tx, tracked.collection_id)
-    statements = change_triggers.untracking(tracked.collection_id) if there else []
+    there = await triggers_of(db, collection_id)
+    statements = change_triggers.untracking(collection_id) if there else []
     if statements and not dry_run:
-        await _execute(db, tracked, statements)
+        await _execute(db, statements, there[0].schema, there[0].table)
     return _texts(statements)
 
 
@@ -57,7 +56,13 @@ async def triggers_of(db: Database, collection_id: int) -> list[Trigger]:
         return await change_triggers.installed(tx, collection_id)
 
 
-async def _execute(db: Database, tracked: TrackedTable, statements: Sequence[Statement]) -> None:
+async def is_current(db: Database, collection_id: int, tracked: TrackedTable | None) -> bool:
+    """Whether the triggers that are there are those of the tracked table as it is read now; True where there are none."""
+    there = await triggers_of(db, collection_id)
+    return not there or (tracked is not None and not change_triggers.needed(tracked, there))
+
+
+async def _execute(db: Database, statements: Sequence[Statement], schema: str, table: str) -> None:
     for tried in range(1, _TRIES + 1):
         try:
             async with db.transaction() as tx:
@@ -65,24 +70,23 @@ async def _execute(db: Database, tracked: TrackedTable, statements: Sequence[Sta
                 return
         except StoreError as error:
             if error.error_type is ErrorType.DATABASE_REFUSED:
-                raise _not_allowed(tracked, error) from None
+                raise _not_allowed(f"{schema}.{table}", error) from None
             if error.error_type is not ErrorType.DATABASE_BUSY:
                 raise
         if tried < _TRIES:
             await anyio.sleep(_PAUSE_SECONDS)
     async with db.transaction() as tx:
-        pids = await change_triggers.in_the_way(tx, tracked.columns)
+        pids = await change_triggers.in_the_way(tx, schema, table)
     holders = ", ".join(map(str, pids)) or "gone by now"
     raise TableBusy(
-        f"{tracked.columns.name} was in use by transactions that did not end (processes {holders}; pg_stat_activity shows "
-        "what they do): nothing was changed; run it again when they have ended"
+        f"{schema}.{table} was in use by transactions that did not end (processes {holders}; pg_stat_activity shows what they "
+        "do): nothing was changed; run it again when they have ended"
     )
 
 
-def _not_allowed(tracked: TrackedTable, error: StoreError) -> NotTrackable:
-    name = tracked.columns.name
+def _not_allowed(table: str, error: StoreError) -> NotTrackable:
     return NotTrackable(
-        f"{error}. As the owner of {name}: GRANT TRIGGER ON {name} TO the role of EMBEDDING_ASSETS_DATABASE_URL, "
+        f"{error}. As the owner of {table}: GRANT TRIGGER ON {table} TO the role of EMBEDDING_ASSETS_DATABASE_URL, "
         "or run as that owner what --dry-run prints"
     )
 

@@ -141,9 +141,9 @@ async def check(tx: Tx, columns: TableColumns) -> None:
         )
 
 
-async def in_the_way(tx: Tx, columns: TableColumns) -> list[int]:
+async def in_the_way(tx: Tx, schema: str, table: str) -> list[int]:
     """Processes whose transactions hold the table, the oldest first."""
-    values = {"schema": columns.schema, "table": columns.table}
+    values = {"schema": schema, "table": table}
     return [row[0] for row in await (await tx.execute(_SQL["in_the_way"], values)).fetchall()]
 
 

@@ -1,6 +1,8 @@
 """Tracking a table is made, changed and ended beside a busy application, and what becomes of us never fails the application."""
 
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,7 +17,7 @@ from embedding_assets_tests.support.collections import make_collection
 from embedding_assets_tests.support.database import on_database, run
 from embedding_assets_tests.support.queue import items
 from embedding_assets_tests.support.roles import role_with
-from embedding_assets_tests.support.tracked import ARTICLES, Application, application, tracked_table, with_columns
+from embedding_assets_tests.support.tracked import ARTICLES, COLUMNS, Application, application, tracked_table
 
 _INSERT: LiteralString = "INSERT INTO articles (id, title, body) VALUES (1, 'title', 'body')"
 _NAMES = {"embed_docs_insert", "embed_docs_update", "embed_docs_delete", "embed_docs_truncate"}
@@ -27,8 +29,8 @@ def _as_owner(app: Application, *statements: LiteralString) -> None:
             owner.execute(statement)
 
 
-def _track(app: Application, **changes: object) -> list[str]:
-    return run(app.owner_url, partial(track, tracked=tracked_table(app.docs, with_columns(**changes))))
+def _track(app: Application, **changes: Any) -> list[str]:
+    return run(app.owner_url, partial(track, tracked=tracked_table(app.docs, replace(COLUMNS, **changes))))
 
 
 def test_tracking_twice_makes_everything_once_and_untracking_twice_drops_it_once(database_url: str) -> None:
@@ -36,7 +38,7 @@ def test_tracking_twice_makes_everything_once_and_untracking_twice_drops_it_once
         assert _track(app) == []
         there = run(database_url, partial(triggers_of, collection_id=app.docs.id))
         assert {(one.name, one.table, one.enabled) for one in there} == {(name, "articles", True) for name in _NAMES}
-        ended = partial(untrack, tracked=app.tracked)
+        ended = partial(untrack, collection_id=app.docs.id)
         assert [len(run(database_url, ended)), len(run(database_url, ended))] == [1, 0]
         assert app.told_of(_INSERT) == []
 
@@ -96,7 +98,7 @@ def test_a_table_in_use_is_left_as_it_is_and_who_uses_it_is_named(
         app.connection.execute(_INSERT)
         pid = app.connection.info.backend_pid
         with pytest.raises(TableBusy, match=f"public.articles was in use .*processes {pid};.*nothing was changed"):
-            run(database_url, partial(untrack, tracked=app.tracked))
+            run(database_url, partial(untrack, collection_id=app.docs.id))
         app.connection.commit()
         assert app.told() == ["1"]
 
@@ -111,7 +113,7 @@ def test_a_role_that_may_not_make_triggers_is_told_which_grant_lacks(database_ur
                 await track(ours, tracked_table(docs))
             await _execute(db, "GRANT TRIGGER ON public.articles TO PUBLIC")
             await track(ours, tracked_table(docs))
-            await untrack(ours, tracked_table(docs))
+            await untrack(ours, docs.id)
         return str(caught.value)
 
     with role_with(database_url, "GRANT USAGE, CREATE ON SCHEMA embedding_assets TO {}") as url:
@@ -128,14 +130,14 @@ async def _execute(db: Database, statement: LiteralString) -> None:
 @on_database
 async def test_what_cannot_be_tracked_is_refused_with_its_reason(db: Database) -> None:
     docs = await make_collection(db)
-    with pytest.raises(SourceError, match="no table public.articles"):
+    with pytest.raises(SourceError, match=r"no table public\.articles"):
         await track(db, tracked_table(docs))
     await _execute(db, ARTICLES)
     with pytest.raises(SourceError, match="has no column text"):
-        await track(db, tracked_table(docs, with_columns(content=("text",))))
+        await track(db, tracked_table(docs, replace(COLUMNS, content=("text",))))
     await _execute(db, "CREATE VIEW public.seen AS SELECT * FROM public.articles")
-    with pytest.raises(NotTrackable, match="is a view .* found by polls"):
-        await track(db, tracked_table(docs, with_columns(table="seen")))
+    with pytest.raises(NotTrackable, match=r"is a view .* found by polls"):
+        await track(db, tracked_table(docs, replace(COLUMNS, table="seen")))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -14,7 +14,10 @@ from embedding_assets_tests.support.database import run
 from embedding_assets_tests.support.queue import items
 from embedding_assets_tests.support.tracked import ARTICLES, Application, application, tracked_table
 
-_ROWS: LiteralString = "INSERT INTO articles (id, title, body, tags) SELECT n, 't' || n, 'body ' || n, '{}' FROM generate_series(1, 3) AS n"
+_ROWS: LiteralString = (
+    "INSERT INTO articles (id, title, body, tags) "
+    "SELECT n, 't' || n, 'body ' || n, '{}' FROM generate_series(1, 3) AS n"
+)
 
 
 @pytest.fixture
@@ -49,8 +52,10 @@ def test_new_rows_are_told(database_url: str) -> None:
         ),
         ("INSERT INTO articles (id) VALUES (3) ON CONFLICT DO NOTHING", []),
         (
-            "MERGE INTO articles AS a USING (VALUES (1), (9)) AS v (id) ON a.id = v.id WHEN MATCHED THEN DELETE "
-            "WHEN NOT MATCHED THEN INSERT (id, body) VALUES (v.id, 'merged')",
+            """
+            MERGE INTO articles AS a USING (VALUES (1), (9)) AS v (id) ON a.id = v.id
+            WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id, body) VALUES (v.id, 'merged')
+            """,
             ["1", "9"],
         ),
         ("UPDATE articles SET views = views + 1, updated_at = clock_timestamp()", []),
@@ -89,7 +94,8 @@ def test_a_table_that_is_emptied_has_everything_known_looked_at_again(app: Appli
     async def looked_at(db: Database) -> list[str]:
         async with db.transaction() as tx:
             await tx.execute(
-                "INSERT INTO embedding_assets.source_listings (collection_id, document_key, signature) VALUES (%s, '2', ''), (%s, '3', '')",
+                "INSERT INTO embedding_assets.source_listings (collection_id, document_key, signature) "
+                "VALUES (%s, '2', ''), (%s, '3', '')",
                 [app.docs.id, app.docs.id],
             )
             await tx.execute(

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import Connection
@@ -81,8 +81,3 @@ def application(
         psycopg.connect(url, options="-c lock_timeout=1ms") as connection,
     ):
         yield Application(database_url, docs, tracked_table(docs, columns), connection)
-
-
-def with_columns(columns: TableColumns = COLUMNS, **changes: object) -> TableColumns:
-    """The same table, read in another way."""
-    return replace(columns, **changes)  # pyright: ignore[reportArgumentType]
