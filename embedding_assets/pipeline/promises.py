@@ -5,7 +5,7 @@ Called by every run at its start and by every tick of a schedule or sensor: it m
 
 from embedding_assets.store import ledger, promises
 from embedding_assets.store.database import Database, Tx
-from embedding_assets.telemetry import FRESHNESS_PROMISES
+from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
 
 _AT_ONCE = 10_000
 
@@ -20,5 +20,5 @@ async def count_missed(db: Database) -> int:
 
 async def _count_some(tx: Tx) -> int:
     missed = await promises.take_missed(tx, promises=_AT_ONCE)
-    await ledger.add(tx, FRESHNESS_PROMISES, {(name, "missed"): number for name, number in missed.items()})
+    await ledger.add(tx, FRESHNESS_SLA_DOCUMENTS.name, {(name, "missed"): number for name, number in missed.items()})
     return sum(missed.values())

@@ -14,7 +14,7 @@ from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import failures, ledger, promises, triage, work_queue
 from embedding_assets.store.database import Database, Tx
 from embedding_assets.store.triage import FailedDocument
-from embedding_assets.telemetry import FRESHNESS_PROMISES
+from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
 
 _AT_ONCE = 1000
 
@@ -58,7 +58,7 @@ async def dismiss(db: Database, documents: Sequence[FailedDocument]) -> int:
     async def end(tx: Tx, *, collection_id: int, keys: Sequence[str]) -> int:
         dismissed = await triage.dismiss(tx, collection_id, keys)
         missed = await promises.give_up(tx, collection_id, dismissed)
-        await ledger.add(tx, FRESHNESS_PROMISES, {(names[collection_id], "missed"): missed})
+        await ledger.add(tx, FRESHNESS_SLA_DOCUMENTS.name, {(names[collection_id], "missed"): missed})
         return len(dismissed)
 
     return await _in_batches(db, documents, end)

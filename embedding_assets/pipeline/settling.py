@@ -26,7 +26,7 @@ from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, failures, ledger, vectors, work_queue
 from embedding_assets.store.database import BUSY_TRIES, Tx
-from embedding_assets.telemetry import FRESHNESS_PROMISES
+from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies:
 
 async def _enter_in_ledger(tx: Tx, collection: str, whole: Tally) -> None:
     promises = {(collection, "met"): whole.freshness_met, (collection, "missed"): whole.freshness_missed}
-    await ledger.add(tx, FRESHNESS_PROMISES, promises)
+    await ledger.add(tx, FRESHNESS_SLA_DOCUMENTS.name, promises)
 
 
 def _ended_well(groups: _Sorted) -> list[Publish | Unchanged | Delete]:

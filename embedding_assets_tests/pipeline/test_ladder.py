@@ -15,7 +15,7 @@ from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import inspection, ledger, triage
 from embedding_assets.store.triage import FailureFilter
-from embedding_assets.telemetry import FRESHNESS_PROMISES
+from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
 from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import on_bench, on_bench_and_provider, sync_and_run, write_documents
 from embedding_assets_tests.support.failed import FailedRow, claim_all, failed_rows, failure, history, make_due
@@ -39,7 +39,7 @@ async def _let_its_time_come(bench: Workbench) -> None:
 
 async def _promises(bench: Workbench) -> dict[tuple[str, ...], float]:
     async with bench.db.transaction() as tx:
-        return await ledger.totals(tx, FRESHNESS_PROMISES)
+        return await ledger.totals(tx, FRESHNESS_SLA_DOCUMENTS.name)
 
 
 async def _let_promises_pass(bench: Workbench) -> None:

@@ -5,7 +5,7 @@ import asyncio
 from embedding_assets.pipeline.promises import count_missed
 from embedding_assets.store import ledger, promises, work_queue
 from embedding_assets.store.database import Database
-from embedding_assets.telemetry import FRESHNESS_PROMISES
+from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
 from embedding_assets_tests.support.collections import make_collection
 from embedding_assets_tests.support.database import on_database
 from embedding_assets_tests.support.queue import NOON, at, change, claim, obligations
@@ -57,7 +57,7 @@ async def test_many_that_count_at_once_count_each_promise_once(db: Database) -> 
     counted = await asyncio.gather(*(count_missed(db) for _ in range(6)))
     counted.append(await count_missed(db))
     async with db.transaction() as tx:
-        assert await ledger.totals(tx, FRESHNESS_PROMISES) == {("docs", "missed"): 300.0}
+        assert await ledger.totals(tx, FRESHNESS_SLA_DOCUMENTS.name) == {("docs", "missed"): 300.0}
     assert sum(counted) == 300
 
 
