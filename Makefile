@@ -7,10 +7,10 @@ READY := .venv/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long soak check bench bench-queue schema lock clean
+.PHONY: help setup demo up down test test-long soak check bench bench-queue bench-forecast schema lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## create .venv with everything pinned (Python 3.10 to 3.13; PYTHON=… names one)
 
@@ -47,6 +47,9 @@ bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 
 bench-queue: $(READY) ## the queue at a million references, some minutes; QUEUE="--references 20000" for fewer
 	$(BIN)/python -m bench.queue $(QUEUE)
+
+bench-forecast: $(READY) ## errors of the capacity forecast beside those of plain lines, on three made-up histories
+	$(BIN)/python -m bench.forecast
 
 schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings

@@ -24,8 +24,9 @@ def _line_through(last: int | None) -> Line:
     def line(past: Days, days: int) -> Days:
         number = np.arange(len(past))
         used = ~np.isnan(past) & (number >= len(past) - (last or len(past)))
-        through = np.polynomial.Polynomial.fit(number[used], past[used], 1)
-        return np.maximum(through(len(past) + np.arange(days)), 0)
+        slope, level = map(float, np.polyfit(number[used], past[used], 1))
+        ahead = np.arange(len(past), len(past) + days, dtype=np.float64)
+        return np.array([max(slope * day + level, 0.0) for day in ahead])
 
     return line
 

@@ -16,8 +16,12 @@ HORIZON_DAYS = 90
 LEAST_DAYS = 14
 # Older days say little, and Theil-Sen compares each with each.
 _MOST_DAYS = 365
-_BAND = 0.8
+# Wider than the 80 % that are promised: the past is tried at shorter horizons than the future has. On synthetic histories the
+# band held 83 % of days with this, and 79 % with 0.8.
+_HELD = 0.85
 # A back-test begins with four weeks, and moves on by one.
+# The band of a forecast that no past could be held against: as the trend says it held 72 % on synthetic histories.
+_UNTRIED = 1.5
 _TRAINED_ON = 28
 _ORIGINS = 12
 
@@ -124,13 +128,9 @@ def _tried_on_the_past(values: Days, *, weekly: bool, days: int) -> tuple[float,
     if not known:
         return _UNTRIED, None
     ratios = np.concatenate([ratio for ratio, _ in known])
-    factor = max(1.0, float(np.quantile(ratios, 0.9)))
+    factor = max(1.0, float(np.quantile(ratios, _HELD)))
     error = float(np.mean([error for _, error in known]))
     return factor, Backtest(error, float((ratios <= factor).mean()), len(known))
-
-
-# The band of a forecast that no past could be held against; untried ones held 72 % on synthetic histories.
-_UNTRIED = 1.5
 
 
 def _trial(values: Days, at: int, *, weekly: bool, days: int) -> tuple[Days, float] | None:

@@ -4,11 +4,10 @@ Not here: how wide the band must be to hold what it promises (forecast), what th
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import theilslopes
 
 Days: TypeAlias = "NDArray[np.float64]"
 
@@ -56,12 +55,15 @@ class Trend:
 
 def fit(values: Days, *, weekly: bool) -> Trend:
     """The trend of daily values; unknown days are NaN. `weekly` values have a weekly pattern and are never negative."""
+    # A second of imports, which Dagster's code server, that forecasts nothing itself, need not pay.
+    from scipy.stats import theilslopes  # noqa: PLC0415
+
     days = np.arange(len(values), dtype=np.float64)
     week = weekly_index(values) if weekly else np.ones(WEEK)
     pattern = week[days.astype(np.int64) % WEEK]
     used = ~np.isnan(values) & (pattern > _QUIET_WEEKDAY)
     level, day = values[used] / pattern[used], days[used]
-    slope, _, low, high = theilslopes(level, day, _BAND)
+    slope, _, low, high = cast("tuple[float, float, float, float]", theilslopes(level, day, _BAND))
     lately = day >= day[-1] - _LEVEL_DAYS + 1
     level_day = float(np.median(day[lately]))
     height = float(np.median(level[lately] - slope * (day[lately] - level_day)))
