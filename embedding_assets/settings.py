@@ -7,6 +7,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -122,6 +123,11 @@ class Settings(BaseModel):
         LADDER_SECONDS,
         "seconds above 0, separated by commas, none shorter than the one before",
         "Waits between attempts of a failed document; after the last it is escalated.",
+    )
+    retries_trigger: Literal["dagster", "argo"] = setting(
+        "dagster",
+        "dagster or argo",
+        "Who brings failed documents back when they are due: Dagster's sensor, or Argo's schedule; the other is stopped.",
     )
     notify_webhook_url: SecretStr | None = setting(
         None,

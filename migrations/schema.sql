@@ -389,7 +389,7 @@ BEGIN
     COMMIT;
 END $$;
 
-CREATE FUNCTION embedding_assets.search(collection text, query_vector public.vector, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, exact_below integer DEFAULT 10000) RETURNS TABLE(score double precision, document_key text, version bigint, ordinal integer, content text, start_char integer, end_char integer, title text, uri text, metadata jsonb, locations jsonb)
+CREATE FUNCTION embedding_assets.search(collection text, query_vector public.vector, k integer DEFAULT 10, filter jsonb DEFAULT '{}'::jsonb, exact_below integer DEFAULT 10000) RETURNS TABLE(score double precision, document_key text, version bigint, ordinal integer, content text, start_char integer, end_char integer, title text, uri text, metadata jsonb, headings text[], locations jsonb)
     LANGUAGE plpgsql STABLE
     AS $_$
 #variable_conflict use_column
@@ -451,11 +451,11 @@ BEGIN
         ), others AS (
             SELECT p.place, jsonb_agg(jsonb_build_object(
                 'document_key', p.document_key, 'ordinal', p.ordinal, 'start_char', p.start_char, 'end_char', p.end_char,
-                'title', p.title, 'uri', p.uri) ORDER BY p.turn) AS locations
+                'title', p.title, 'uri', p.uri, 'headings', coalesce(p.headings, ARRAY[]::text[])) ORDER BY p.turn) AS locations
             FROM places AS p WHERE p.turn > 1 GROUP BY p.place
         )
         SELECT CASE WHEN $3 THEN 1 - p.distance ELSE -p.distance END,
-               p.document_key, p.version, p.ordinal, p.content, p.start_char, p.end_char, p.title, p.uri, p.metadata,
+               p.document_key, p.version, p.ordinal, p.content, p.start_char, p.end_char, p.title, p.uri, p.metadata, coalesce(p.headings, ARRAY[]::text[]),
                coalesce(o.locations, '[]'::jsonb)
         FROM places AS p LEFT JOIN others AS o USING (place)
         WHERE p.turn = 1 ORDER BY p.place
@@ -581,6 +581,7 @@ CREATE TABLE embedding_assets.chunks (
     end_char integer NOT NULL,
     token_count integer NOT NULL,
     input_hash bytea NOT NULL,
+    headings text[],
     CONSTRAINT chunks_check CHECK ((end_char > start_char)),
     CONSTRAINT chunks_input_hash_check CHECK ((octet_length(input_hash) = 32)),
     CONSTRAINT chunks_ordinal_check CHECK ((ordinal >= 0)),
@@ -853,7 +854,8 @@ CREATE VIEW embedding_assets.searchable_chunks AS
     c.input_hash,
     d.title,
     d.uri,
-    d.metadata
+    d.metadata,
+    c.headings
    FROM (embedding_assets.chunks c
      JOIN embedding_assets.documents d USING (collection_id, document_key, version))
   WHERE (d.deleted_at IS NULL);

@@ -175,7 +175,8 @@ def _error(text: str, code: int) -> int:
 
 
 def _partitions(given: str | None) -> tuple[str, str] | None:
-    if given is None:
+    # Empty as well: a template of Argo cannot leave an option out.
+    if not given:
         return None
     first, _, last = given.partition("-")
     if not first or given.endswith("-"):
@@ -184,7 +185,7 @@ def _partitions(given: str | None) -> tuple[str, str] | None:
 
 
 def _run_config(given: str | None) -> dict[str, Any]:
-    if given is None:
+    if not given:
         return {}
     try:
         text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
