@@ -8,11 +8,7 @@ TOOLS := .tools/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup demo up down test test-long soak check bench bench-queue bench-forecast schema lock clean
-=======
 .PHONY: help setup tools demo up down test test-long soak check chart bench bench-queue schema lock clean
->>>>>>> main
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +60,7 @@ bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 bench-queue: $(READY) ## the queue at a million references, some minutes; QUEUE="--references 20000" for fewer
 	$(BIN)/python -m bench.queue $(QUEUE)
 
+.PHONY: bench-forecast
 bench-forecast: $(READY) ## errors of the capacity forecast beside those of plain lines, on three made-up histories
 	$(BIN)/python -m bench.forecast
 

@@ -26,13 +26,13 @@ def _line_through(last: int | None) -> Line:
         used = ~np.isnan(past) & (number >= len(past) - (last or len(past)))
         slope, level = map(float, np.polyfit(number[used], past[used], 1))
         ahead = np.arange(len(past), len(past) + days, dtype=np.float64)
-        return np.array([max(slope * day + level, 0.0) for day in ahead])
+        return np.maximum(slope * ahead + level, 0.0)
 
     return line
 
 
 def _mean_of_four_weeks(past: Days, days: int) -> Days:
-    return np.full(days, np.nanmean(past[-28:]))
+    return np.full(days, float(np.nanmean(past[-28:])))
 
 
 _OTHERS: dict[str, Line] = {
