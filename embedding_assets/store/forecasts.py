@@ -1,7 +1,7 @@
 """Forecasts as they were made, and the latest of them. Not here: how they are made (domain/capacity)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from embedding_assets.store.database import Tx
@@ -42,9 +42,23 @@ async def write(tx: Tx, made_at: datetime, rows: Sequence[ForecastRow]) -> None:
     """Keep a forecast, and forget those that are older than 400 days."""
     await tx.execute(_SQL["forget"], {"made_at": made_at})
     async with tx.cursor() as cursor:
-        await cursor.executemany(_SQL["write"], [{"made_at": made_at, **asdict(row)} for row in rows])
+        await cursor.executemany(_SQL["write"], [_values(made_at, row) for row in rows])
 
 
 async def latest(tx: Tx, *, now: datetime | None = None) -> list[KeptForecast]:
     """The last forecast, by resource and horizon; nothing when it is older than a week."""
     return [KeptForecast(*row) for row in await (await tx.execute(_SQL["latest"], {"now": now})).fetchall()]
+
+
+def _values(made_at: datetime, row: ForecastRow) -> dict[str, object]:
+    return {
+        "made_at": made_at,
+        "resource": row.resource,
+        "days": row.days,
+        "low": row.low,
+        "estimate": row.estimate,
+        "high": row.high,
+        "capacity": row.capacity,
+        "exhausted_on": row.exhausted_on,
+        "earliest_on": row.earliest_on,
+    }

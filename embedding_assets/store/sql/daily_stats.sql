@@ -20,8 +20,8 @@ WITH moment AS (
     FROM embedding_assets.collections AS c
     JOIN embedding_assets.models AS m ON m.id IN (c.active_model_id, c.building_model_id)
     CROSS JOIN LATERAL (
-        SELECT to_regclass(format('embedding_assets.embeddings_%%s_%%s', c.id, m.id)) AS vectors,
-               to_regclass(format('embedding_assets.embeddings_%%s_%%s_hnsw', c.id, m.id)) AS index
+        SELECT to_regclass('embedding_assets.embeddings_' || c.id || '_' || m.id) AS vectors,
+               to_regclass('embedding_assets.embeddings_' || c.id || '_' || m.id || '_hnsw') AS index
     ) AS r
     CROSS JOIN LATERAL (VALUES
         ('vectors', (SELECT greatest(reltuples, 0)::float8 FROM pg_class WHERE oid = r.vectors)),
