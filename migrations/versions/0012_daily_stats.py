@@ -1,11 +1,11 @@
-"""What every counter and size stands at each day, and forecasts that may have no answer: `0011_daily_stats.sql`."""
+"""What every counter and size stands at each day, and forecasts that may have no answer: `0012_daily_stats.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """What was kept of past days would be lost: there is no way back."""
-    message = "0011 has no way back: restore the backup taken before it"
+    message = "0012 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
