@@ -13,6 +13,7 @@ from importlib.metadata import version
 import typer
 
 from embedding_assets.cli import (
+    capacity,
     chunk,
     collections,
     demo,
@@ -26,6 +27,7 @@ from embedding_assets.cli import (
     roles,
     searching,
     serving,
+    table_tracking,
     upkeep,
 )
 from embedding_assets.cli.rendering import err, visible_lines
@@ -58,11 +60,14 @@ for command in (
     processing.run,
     reembedding.reembed,
     upkeep.maintain,
+    capacity.capacity,
     launching.launch,
     processing.migrate,
     chunk.chunk,
 ):
     app.command()(command)
+for of_collections in (table_tracking.track, table_tracking.untrack):
+    collections.app.command()(of_collections)
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
