@@ -193,6 +193,7 @@ sys.addaudithook(audit)
 import anyio
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.providers.embedders import build_embedder
+from embedding_assets.providers.embedders import build_embedder
 async def main():
     for name in ("openai/text-embedding-3-small", "openai/simulated"):
         embedder = build_embedder(EmbeddingModel(name, 8), api_base=sys.argv[1], api_key="key", timeout_seconds=10,
