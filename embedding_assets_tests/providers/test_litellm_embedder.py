@@ -11,6 +11,7 @@ import pytest
 from embedding_assets.domain.failures import ErrorType, ProviderError, WireFormatRefused
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import EmbeddingReply
+from embedding_assets.providers.embedders import build_embedder
 from embedding_assets_tests.providers.calls import embed, embedder_for
 from embedding_assets_tests.simulator import FaultKind, Simulator, expected_vector, tokens_of
 
@@ -192,7 +193,6 @@ def audit(event, args):
 sys.addaudithook(audit)
 import anyio
 from embedding_assets.domain.models import EmbeddingModel
-from embedding_assets.providers.embedders import build_embedder
 from embedding_assets.providers.embedders import build_embedder
 async def main():
     for name in ("openai/text-embedding-3-small", "openai/simulated"):
