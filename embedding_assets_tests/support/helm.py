@@ -91,5 +91,5 @@ def pod_specs(objects: Sequence[Object]) -> dict[str, tuple[Object, Object]]:
 def _workflow_pod(spec: Object) -> tuple[Object, Object]:
     """What Argo makes of a workflow with container templates: its labels, and the pod but for Argo's own containers."""
     pod = {key: spec[key] for key in ("serviceAccountName", "securityContext", "volumes")}
-    pod["containers"] = [{"name": "main", **template["container"]} for template in spec["templates"]]
+    pod["containers"] = [template["container"] for template in spec["templates"]]
     return spec["podMetadata"]["labels"], pod
