@@ -7,7 +7,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from embedding_assets.store.migrations import missing_revisions
 from embedding_assets_tests.support.cutting_proxy import cutting_proxy
@@ -51,7 +52,7 @@ def test_they_take_an_empty_server_to_one_that_runs_can_start_on(
     ours = conninfo_to_dict(empty_database_url)
     socket = Path(str(ours["host"])) / f".s.PGSQL.{ours.get('port') or 5432}"
     dagster = f"{ours['dbname']}_dagster"
-    administration.execute(f'CREATE DATABASE "{dagster}"')  # pyright: ignore[reportArgumentType] - a name of the test's own
+    administration.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(dagster)))
     try:
         with cutting_proxy(socket) as proxy:
             storage = f"host=127.0.0.1,port={proxy.port},user={ours['user']},database={dagster}"
@@ -67,7 +68,7 @@ def test_they_take_an_empty_server_to_one_that_runs_can_start_on(
         assert missing_revisions(empty_database_url) == []
         with psycopg.connect(empty_database_url) as connection:
             applied = connection.execute("SELECT name FROM embedding_assets.collections").fetchall()
-        with psycopg.connect(psycopg.conninfo.make_conninfo(empty_database_url, dbname=dagster)) as connection:
+        with psycopg.connect(make_conninfo(empty_database_url, dbname=dagster)) as connection:
             tables = connection.execute(
                 "SELECT count(*) FROM pg_tables WHERE tablename IN ('runs', 'event_logs', 'alembic_version')"
             )
@@ -76,7 +77,7 @@ def test_they_take_an_empty_server_to_one_that_runs_can_start_on(
         # A ConfigMap is read-only.
         assert {one.name for one in folders["/etc/embedding-assets"].iterdir()} == {"collections.toml", "dagster.yaml"}
     finally:
-        administration.execute(f'DROP DATABASE "{dagster}" WITH (FORCE)')  # pyright: ignore[reportArgumentType] - as above
+        administration.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(dagster)))
 
 
 def test_without_a_database_the_first_one_fails_and_says_which_variable(folders: dict[str, Path]) -> None:
