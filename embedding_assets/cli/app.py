@@ -13,6 +13,7 @@ from importlib.metadata import version
 import typer
 
 from embedding_assets.cli import (
+    capacity,
     chunk,
     collections,
     demo,
@@ -23,6 +24,7 @@ from embedding_assets.cli import (
     models,
     processing,
     reembedding,
+    roles,
     searching,
     serving,
     upkeep,
@@ -57,6 +59,7 @@ for command in (
     processing.run,
     reembedding.reembed,
     upkeep.maintain,
+    capacity.capacity,
     launching.launch,
     processing.migrate,
     chunk.chunk,
@@ -65,6 +68,7 @@ for command in (
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
+app.add_typer(roles.app, name="roles")
 
 
 def _print_version(asked: bool) -> None:
