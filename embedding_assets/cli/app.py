@@ -18,6 +18,7 @@ from embedding_assets.cli import (
     doctor,
     failures,
     inspecting,
+    metrics,
     models,
     processing,
     reembedding,
@@ -62,6 +63,7 @@ for command in (
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
+app.add_typer(metrics.app, name="metrics")
 
 
 def _print_version(asked: bool) -> None:
