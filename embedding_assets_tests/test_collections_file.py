@@ -115,6 +115,13 @@ def test_a_mistake_names_file_key_value_and_what_is_allowed(line: str, expected:
         ("dimensions = 4001\nstorage = 'halfvec'", "dimensions is 4001; allowed: 1 to 4000"),
         ("dimensions = 0", "dimensions is 0; allowed: greater than 0"),
         ("dimensions = 8\ninput_template = '{title}'", "input_template is '{title}'; allowed: a text with {content}"),
+        (
+            "dimensions = 8\ninput_template = '{heading}: {content}'",
+            (
+                "input_template is '{heading}: {content}'; allowed: a text with {content} in it, and {title} and {headings} if "
+                "wanted; {heading} is not one of them"
+            ),
+        ),
         ("dimensions = 8\ndistance = 'manhattan'", "distance is 'manhattan'; allowed: 'cosine', 'ip' or 'l2'"),
         ("dimensions = 8\nindex.m = 64", "index.ef_construction is 64; allowed: 128 or more, which is twice m"),
         ("storage = 'vector'", "dimensions is missing"),

@@ -1,6 +1,7 @@
 """The program: which commands there are, and how an error ends it. No command's own work is here.
 
-Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 deletions were withheld, 130 interrupted.
+Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 deletions were withheld, 4 to 6 of `launch` alone,
+130 interrupted.
 """
 
 import logging
@@ -18,6 +19,7 @@ from embedding_assets.cli import (
     doctor,
     failures,
     inspecting,
+    launching,
     metrics,
     models,
     processing,
@@ -56,6 +58,7 @@ for command in (
     processing.run,
     reembedding.reembed,
     upkeep.maintain,
+    launching.launch,
     processing.migrate,
     chunk.chunk,
 ):

@@ -8,7 +8,7 @@ import typer
 from embedding_assets.cli import sharing, standing
 from embedding_assets.cli.examples import examples
 from embedding_assets.cli.failed_documents import attempt_line
-from embedding_assets.cli.rendering import counted, out, print_json, table, visible
+from embedding_assets.cli.rendering import counted, one_line, out, print_json, table, visible
 from embedding_assets.cli.session import current_settings, run_async
 from embedding_assets.cli.standing import Standing
 from embedding_assets.domain.failures import EmbeddingAssetsError
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from embedding_assets.domain.explanation import DocumentState, Explanation
     from embedding_assets.settings import Settings
     from embedding_assets.store.database import Tx
-    from embedding_assets.store.inspection import Attempt
+    from embedding_assets.store.inspection import Attempt, HeadingPath
 
-    Told = tuple[str, DocumentState, Explanation, Sequence[Attempt]]
+    Told = tuple[str, DocumentState, Explanation, Sequence[Attempt], Sequence[HeadingPath]]
+
+
+_HEADINGS, _HEADINGS_WIDTH = 10, 100
 
 
 class UnknownDocument(EmbeddingAssetsError):
@@ -95,7 +98,8 @@ async def _tell(settings: "Settings", collection: str | None, key: str) -> "tupl
             if explanation.place is Place.UNKNOWN:
                 similar += await inspection.similar_keys(tx, name, key)
             else:
-                told.append((name, state, explanation, await inspection.attempts(tx, name, key)))
+                attempts = await inspection.attempts(tx, name, key)
+                told.append((name, state, explanation, attempts, await inspection.outline(tx, name, key)))
     return told, similar
 
 
@@ -111,7 +115,7 @@ async def _stopped(tx: "Tx", collection: str) -> str:
 
 
 def _print_told(told: "Told", key: str) -> None:
-    collection, state, explanation, attempts = told
+    collection, state, explanation, attempts, outline = told
     console = out()
     console.print(f"{collection}: {visible(key)}", style="bold")
     sentences = {"title": state.title, "uri": state.uri, "where": explanation.where, "why": explanation.why}
@@ -119,6 +123,13 @@ def _print_told(told: "Told", key: str) -> None:
     for name, sentence in sentences.items():
         if sentence:
             console.print(f"  {name + ':':<7}{visible(sentence)}")
+    if outline:
+        console.print(f"  its chunks stand under {counted(len(outline), 'heading')}:")
+    for path in outline[:_HEADINGS]:
+        shown = one_line(" > ".join(path.headings), _HEADINGS_WIDTH)
+        console.print(f"    {shown}: {counted(path.chunks, 'chunk')}")
+    if len(outline) > _HEADINGS:
+        console.print(f"    and {len(outline) - _HEADINGS:,} more")
     if attempts:
         console.print(f"  {counted(len(attempts), 'failed attempt')}:")
     for attempt in attempts:
@@ -126,6 +137,7 @@ def _print_told(told: "Told", key: str) -> None:
 
 
 def _told_facts(told: "Told", key: str) -> dict[str, object]:
-    collection, state, explanation, attempts = told
+    collection, state, explanation, attempts, outline = told
     named = {"collection": collection, "document_key": key, **asdict(explanation)}
-    return {**named, "state": asdict(state), "attempts": [asdict(attempt) for attempt in attempts]}
+    headings = [asdict(path) for path in outline]
+    return {**named, "state": asdict(state), "headings": headings, "attempts": [asdict(one) for one in attempts]}

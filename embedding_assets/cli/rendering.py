@@ -65,6 +65,19 @@ def visible_lines(text: str, *, indent: int) -> str:
     return ("\n" + " " * indent).join(visible(line) for line in text.split("\n"))
 
 
+def print_block(text: str, *, indent: int) -> None:
+    """Untrusted text on stdout, every line of it indented, also those that a terminal of this width folds."""
+    from rich.padding import Padding  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    console = out()
+    if console.is_terminal:
+        shown = Text("\n".join(visible(line) for line in text.split("\n")))
+        console.print(Padding(shown, (0, 0, 0, indent)), soft_wrap=False)
+    else:
+        console.print(" " * indent + visible_lines(text, indent=indent))
+
+
 def one_line(text: str, width: int) -> str:
     """Untrusted text on one line of at most `width` characters."""
     line = visible(" ".join(text.split()))

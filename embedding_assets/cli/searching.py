@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from embedding_assets.store.search import SearchResult
 
 _SNIPPET = 160
+_HEADINGS_WIDTH = 80
 
 
 class WhichCollection(EmbeddingAssetsError):
@@ -86,7 +87,9 @@ def print_result(console: "Console", place: int, result: "SearchResult") -> None
     # Many titles begin with the key, as a module's documentation does.
     named = title if title.startswith(key) else f"{key}  {title}"
     head = Text.assemble((f"{place}. {result.score:.3f}  ", "cyan"), (named, "bold"))
-    head.append(f"  chunk {result.ordinal}, characters {result.start_char:,}-{result.end_char:,}", "dim")
+    under = one_line(" > ".join(result.headings), _HEADINGS_WIDTH)
+    span = f"  chunk {result.ordinal}, characters {result.start_char:,}-{result.end_char:,}"
+    head.append(span + (f", under {under}" if under else ""), "dim")
     others = f"  + {counted(len(result.locations), 'other place')}" if result.locations else ""
     console.print(head)
     console.print(f"   {one_line(result.content, min(_SNIPPET, console.width - len('   ')))}")
@@ -106,6 +109,7 @@ def facts(result: "SearchResult") -> Mapping[str, object]:
         "end_char",
         "content",
         "metadata",
+        "headings",
     )
     return {name: getattr(result, name) for name in names} | {"locations": list(result.locations)}
 

@@ -1,4 +1,6 @@
-"""Schedules and sensors of a collection, all running by default. What a tick does is in ticks."""
+"""Schedules and sensors of a collection, running by default. What a tick does is in ticks."""
+
+from typing import Literal
 
 import dagster as dg
 
@@ -34,8 +36,12 @@ def build_schedules(collection: str, run_groups: int) -> list[dg.ScheduleDefinit
     return [every_minute, checks]
 
 
-def build_sensors(collection: str) -> list[dg.SensorDefinition]:
-    """Source changes and due retries; and who is told of escalations and failed runs."""
+def build_sensors(collection: str, retries_trigger: Literal["dagster", "argo"]) -> list[dg.SensorDefinition]:
+    """Source changes and due retries; and who is told of escalations and failed runs.
+
+    The sensor of due retries is stopped until somebody starts it where Argo is their trigger; both at once do no harm.
+    """
+    retries = dg.DefaultSensorStatus.RUNNING if retries_trigger == "dagster" else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
         name=f"{collection}__source_changes",
@@ -51,7 +57,7 @@ def build_sensors(collection: str) -> list[dg.SensorDefinition]:
         name=f"{collection}__due_retries",
         job_name=names.reprocess_job(collection),
         minimum_interval_seconds=_SENSOR_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=retries,
         description="Starts the reprocessing of failed documents whose next retry is due.",
     )
     def due_retries(context: dg.SensorEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> Tick:

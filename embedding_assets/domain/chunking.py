@@ -4,7 +4,7 @@ Not here: how each strategy cuts (chunkers), the input made of a chunk (models),
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from embedding_assets.domain.chunkers.code import code_spans
@@ -106,6 +106,12 @@ def chunk_text(strategy: ChunkingStrategy, text: str) -> list[Chunk]:
             chunks.append(Chunk(len(chunks), start, end, content, path_at(headings, start)))
             covered = end
     return chunks
+
+
+def headings_at(strategy: ChunkingStrategy, text: str, starts: Sequence[int]) -> list[tuple[str, ...]]:
+    """The headings that chunks of this text which begin at `starts` stand under, as `chunk_text` gives them."""
+    headings = headings_of(text) if strategy.name == MARKDOWN else []
+    return [path_at(headings, start) for start in starts]
 
 
 def _spans(strategy: ChunkingStrategy, text: str, headings: list[Heading]) -> Iterator[Span]:

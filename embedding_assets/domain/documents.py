@@ -26,6 +26,15 @@ class ListedDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedDocument:
+    """One change that a source tells of; `signature` as in its listing, None where the document is no longer there."""
+
+    document_key: str
+    signature: str | None
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One source text as it was when it was fetched. `metadata` must be JSON-serialisable."""
 

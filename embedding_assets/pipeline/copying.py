@@ -11,8 +11,8 @@ from anyio import to_thread
 
 from embedding_assets.pipeline.filling import fill
 from embedding_assets.pipeline.request_counts import RequestCounts
-from embedding_assets.pipeline.requesting import Input, Requester
-from embedding_assets.pipeline.stored_inputs import of_chunks
+from embedding_assets.pipeline.requesting import Requester
+from embedding_assets.pipeline.stored_inputs import StoredInput, of_chunks, read_lacking
 from embedding_assets.pipeline.switching import Atomically, hold_model, still_building
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import model_builds, vectors
@@ -85,24 +85,24 @@ class Copier:
 
     async def _embedded(
         self, models: Models, documents: Sequence[LackingDocument]
-    ) -> dict[LackingDocument, list[Input]]:
+    ) -> dict[LackingDocument, list[StoredInput]]:
         """The inputs of those documents whose every input has a vector now."""
         async with self._bench.db.transaction() as tx:
-            texts = await model_builds.chunk_texts(tx, models, documents)
-        inputs = await to_thread.run_sync(of_chunks, self._bench, texts)
-        unique = {one.input_hash: one for of_one in inputs.values() for one in of_one}
+            stored = await read_lacking(tx, self._bench, models, documents)
+        inputs = await to_thread.run_sync(of_chunks, self._bench, stored)
+        unique = {one.input.input_hash: one.input for of_one in inputs.values() for one in of_one}
         async with self._bench.db.transaction() as tx:
             missing = await vectors.missing_inputs(tx, self._bench.target.table, list(unique))
         refused = await fill(self._bench, self._requester, [one for key, one in unique.items() if key in missing])
         for error in refused.values():
             name = error.error_type.value
             self.refusals.errors[name] = self.refusals.errors.get(name, 0) + 1
-        spoilt = [document for document in inputs if any(one.input_hash in refused for one in inputs[document])]
+        spoilt = [document for document in inputs if any(one.input.input_hash in refused for one in inputs[document])]
         self._given_up.update(spoilt)
         self.refusals.keys += [one.document_key for one in spoilt][: _KEYS_SHOWN - len(self.refusals.keys)]
         return {document: of_one for document, of_one in inputs.items() if document not in self._given_up}
 
-    async def _copy(self, tx: Tx, inputs: Mapping[LackingDocument, Sequence[Input]]) -> int:
+    async def _copy(self, tx: Tx, inputs: Mapping[LackingDocument, Sequence[StoredInput]]) -> int:
         """Publish them under this model, but for those that changed meanwhile or lost a vector to the collector."""
         target = self._bench.target
         applied = await hold_model(tx, target.name)
@@ -111,20 +111,20 @@ class Copier:
         models = Models(applied.id, applied.model_id, target.model_id)
         await vectors.hold_off_collector(tx, target.table)
         current = await model_builds.still_published(tx, models, list(inputs))
-        needed = {one.input_hash for of_one in inputs.values() for one in of_one}
+        needed = {one.input.input_hash for of_one in inputs.values() for one in of_one}
         missing = await vectors.missing_inputs(tx, target.table, list(needed))
         whole = {
             document: of_one
             for document, of_one in inputs.items()
-            if document.document_key in current and not any(one.input_hash in missing for one in of_one)
+            if document.document_key in current and not any(one.input.input_hash in missing for one in of_one)
         }
         await model_builds.copy(tx, models, list(whole), _chunks(whole))
         return len(whole)
 
 
-def _chunks(inputs: Mapping[LackingDocument, Sequence[Input]]) -> list[BuiltChunk]:
+def _chunks(inputs: Mapping[LackingDocument, Sequence[StoredInput]]) -> list[BuiltChunk]:
     return [
-        BuiltChunk(document.document_key, ordinal, one.tokens, one.input_hash)
+        BuiltChunk(document.document_key, ordinal, one.input.tokens, one.input.input_hash, one.headings)
         for document, of_one in inputs.items()
         for ordinal, one in enumerate(of_one)
     ]

@@ -121,12 +121,12 @@ async def _lacking(bench: Workbench, building: Workbench) -> AsyncIterator[_Page
             page = await model_builds.lacking(
                 tx, models, _ALL_SHARDS, after=last, documents=_DOCUMENTS_AT_ONCE, chunks=_CHUNKS_AT_ONCE
             )
-            texts = await model_builds.chunk_texts(tx, models, page)
+            stored = await stored_inputs.read_lacking(tx, building, models, page)
         if not page:
             return
         last = page[-1].document_key
-        inputs = await to_thread.run_sync(stored_inputs.of_chunks, building, texts)
-        yield _Page(len(page), [one for of_one in inputs.values() for one in of_one])
+        inputs = await to_thread.run_sync(stored_inputs.of_chunks, building, stored)
+        yield _Page(len(page), [one.input for of_one in inputs.values() for one in of_one])
 
 
 async def _cut_otherwise(bench: Workbench, after: Workbench) -> AsyncIterator[_Page]:

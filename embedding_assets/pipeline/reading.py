@@ -114,7 +114,7 @@ class _StageWatch:
 
 def prepare_chunks(bench: Workbench, document: Document, chunks: list[Chunk]) -> tuple[PreparedChunk, ...]:
     """Each chunk with its input under the model's template."""
-    texts = [bench.target.model.input_for(chunk.content, document.title) for chunk in chunks]
+    texts = [bench.target.model.input_for(chunk.content, document.title, chunk.headings) for chunk in chunks]
     tokens = bench.embedder.count_tokens(texts)
     return tuple(
         PreparedChunk(chunk, text, input_hash(text), count)

@@ -15,7 +15,7 @@ from embedding_assets.store.database import Tx
 from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("corpus")
-_CHUNK_TYPES = ["int4", "int4", "text", "int8", "int4", "text", "int4", "int4", "int4", "bytea"]
+_CHUNK_TYPES = ["int4", "int4", "text", "int8", "int4", "text", "int4", "int4", "text[]", "int4", "bytea"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +158,5 @@ async def _replace_chunks(tx: Tx, collection_id: int, model_id: int, ordered: Se
             key, fence = prepared.item.document_key, prepared.item.fence
             for part in prepared.chunks:
                 chunk = part.chunk
-                place = (chunk.ordinal, chunk.content, chunk.start, chunk.end)
+                place = (chunk.ordinal, chunk.content, chunk.start, chunk.end, list(chunk.headings))
                 await copy.write_row((collection_id, model_id, key, fence, *place, part.tokens, part.input_hash))

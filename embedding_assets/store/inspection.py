@@ -17,6 +17,14 @@ _SQL = load_queries("inspection")
 
 
 @dataclass(frozen=True, slots=True)
+class HeadingPath:
+    """Headings, outermost first, and how many published chunks stand under exactly them."""
+
+    headings: Sequence[str]
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One failed attempt of a document; `seconds` from its claim, `provider_status` where the provider answered."""
 
@@ -101,6 +109,12 @@ async def document_state(tx: Tx, collection: str, document_key: str) -> Document
     async with tx.cursor(row_factory=class_row(DocumentState)) as cursor:
         values = {"collection": collection, "document_key": document_key}
         return await (await cursor.execute(_SQL["document_state"], values)).fetchone()
+
+
+async def outline(tx: Tx, collection: str, document_key: str) -> list[HeadingPath]:
+    """The headings that the document's published chunks stand under, in their order."""
+    values = {"collection": collection, "document_key": document_key}
+    return [HeadingPath(*row) for row in await (await tx.execute(_SQL["outline"], values)).fetchall()]
 
 
 async def attempts(tx: Tx, collection: str, document_key: str) -> list[Attempt]:

@@ -20,8 +20,8 @@ _LOCK = 7_214_905_166_310_001
 _INSUFFICIENT_PRIVILEGE = "42501"
 
 
-def upgrade(url: str) -> list[str]:
-    """Apply every migration that is missing; returns their revisions, oldest first.
+def upgrade(url: str, *, to: str = "head") -> list[str]:
+    """Apply every migration that is missing, `to` a revision or all; returns their revisions, oldest first.
 
     Raises:
         StoreError: the server cannot be reached or refused; the message says what.
@@ -31,10 +31,10 @@ def upgrade(url: str) -> list[str]:
             connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS embedding_assets"))
             connection.commit()
-            missing = _missing(connection)
+            missing = [revision for revision in _missing(connection) if to == "head" or revision <= to]
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
             connection.commit()
             return missing
     except (sqlalchemy.exc.DBAPIError, psycopg.Error) as error:

@@ -6,6 +6,8 @@ Not here: vectors (store/vectors), which model is which (store/collections), the
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psycopg.types.json import Jsonb
+
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.store.database import Tx
 from embedding_assets.store.queries import load_queries
@@ -35,13 +37,23 @@ class LackingDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk as it is stored; `headings` is None where it was published before they were kept."""
+
+    content: str
+    start: int
+    headings: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltChunk:
-    """What differs between a chunk under the active model and the same under the one that is built."""
+    """What differs, or may be known by now, of a chunk under the one that is built."""
 
     document_key: str
     ordinal: int
     tokens: int
     input_hash: bytes
+    headings: Sequence[str] | None
 
 
 async def take_shards(connection: Tx, table: VectorTable, shards: Sequence[int]) -> list[int]:
@@ -74,13 +86,21 @@ async def lacks_any(tx: Tx, models: Models) -> bool:
     return bool(row and row[0])
 
 
-async def chunk_texts(tx: Tx, models: Models, documents: Sequence[LackingDocument]) -> dict[LackingDocument, list[str]]:
-    """The texts of these documents' chunks in their order, without those that were published anew meanwhile."""
+async def stored_chunks(
+    tx: Tx, models: Models, documents: Sequence[LackingDocument]
+) -> dict[LackingDocument, list[StoredChunk]]:
+    """These documents' chunks in their order, without those that were published anew meanwhile."""
     values = {"collection_id": models.collection_id, "active": models.active, **_versions(documents)}
-    texts: dict[str, list[str]] = {document.document_key: [] for document in documents}
-    for key, _, content in await (await tx.execute(_SQL["chunk_texts"], values)).fetchall():
-        texts[key].append(content)
-    return {one: texts[one.document_key] for one in documents if len(texts[one.document_key]) == one.chunks}
+    chunks: dict[str, list[StoredChunk]] = {document.document_key: [] for document in documents}
+    for key, *chunk in await (await tx.execute(_SQL["stored_chunks"], values)).fetchall():
+        chunks[key].append(StoredChunk(*chunk))
+    return {one: chunks[one.document_key] for one in documents if len(chunks[one.document_key]) == one.chunks}
+
+
+async def contents(tx: Tx, models: Models, documents: Sequence[LackingDocument]) -> dict[str, str]:
+    """The whole texts of those of these documents that were not published anew meanwhile, by key."""
+    values = {"collection_id": models.collection_id, **_versions(documents)}
+    return dict(await (await tx.execute(_SQL["contents"], values)).fetchall())
 
 
 async def still_published(tx: Tx, models: Models, documents: Sequence[LackingDocument]) -> set[str]:
@@ -101,6 +121,7 @@ async def copy(tx: Tx, models: Models, documents: Sequence[LackingDocument], chu
         "ordinals": [chunk.ordinal for chunk in chunks],
         "tokens": [chunk.tokens for chunk in chunks],
         "input_hashes": [chunk.input_hash for chunk in chunks],
+        "headings": [None if chunk.headings is None else Jsonb(list(chunk.headings)) for chunk in chunks],
     }
     for query in ("drop_chunks", "copy_chunks", "copy_publications"):
         await tx.execute(_SQL[query], values)

@@ -18,7 +18,10 @@ EXACT_BELOW = 10_000
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """One input near the query. `score` is larger for nearer; `locations` are the other places that hold it."""
+    """One input near the query. `score` is larger for nearer; `locations` are the other places that hold it.
+
+    `headings` are those the chunk stands under, outermost first.
+    """
 
     score: float
     document_key: str
@@ -30,6 +33,7 @@ class SearchResult:
     title: str
     uri: str
     metadata: Mapping[str, object]
+    headings: Sequence[str]
     locations: Sequence[Mapping[str, object]]
 
 

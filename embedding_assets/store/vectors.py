@@ -55,11 +55,12 @@ class VectorTable:
 
 @dataclass(frozen=True, slots=True)
 class MissingInput:
-    """A published input without a usable vector; `content` and `title` make the input again."""
+    """A published input without a usable vector; `content`, `title` and `headings` make the input again."""
 
     input_hash: bytes
     content: str
     title: str
+    headings: Sequence[str]
     tokens: int
 
 

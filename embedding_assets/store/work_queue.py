@@ -96,6 +96,7 @@ async def enqueue(
 
 async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datetime | None = None) -> Folded:
     """Turn up to `arrivals` arrivals into work items, and live changes into obligations."""
+    await tx.execute(_SQL["move_aside"], {"collection_id": collection_id, "arrivals": arrivals})
     cursor = await tx.execute(_SQL["fold"], {"collection_id": collection_id, "arrivals": arrivals, "now": now})
     rows = await cursor.fetchall()
     changed = [row for row in rows if row[2] is not None]
@@ -113,6 +114,12 @@ async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datet
     for row in rows:
         taken[Lane(row[4])] += row[3]
     return Folded(taken, max((row[2] for row in changed), default=None))
+
+
+async def forget_orphans(tx: Tx) -> int:
+    """Delete arrivals of collections that are not there; how many."""
+    row = await (await tx.execute(_SQL["forget_orphans"])).fetchone()
+    return row[0] if row else 0
 
 
 async def claim(

@@ -10,9 +10,12 @@ def test_a_file_is_cut_without_a_database(project: Project) -> None:
     file = str(project.folder / "guide.md")
     called = project.call("chunk", file, "--strategy", "markdown", "--size", "50")
     assert called.code == 0
-    assert called.out.splitlines()[0] == "chunk 0, characters 0-23, at most 13 tokens, under Guide"
+    assert called.out.splitlines()[0] == "chunk 0, characters 0-23: 23 characters, at most 13 tokens, under Guide"
     assert "under Guide > Install" in called.out
-    assert called.out.splitlines()[-1] == "2 chunks by markdown, 50 characters, overlap 49"
+    assert called.out.splitlines()[-1] == (
+        "2 chunks by markdown, 50 characters, overlap 6; longest input: 48 characters, at most 24 tokens"
+    )
+    assert project.call("chunk", "--preview", file, "--strategy", "markdown", "--size", "50") == called
     whole = project.call("chunk", file, "--strategy", "whole", "--json").json()
     assert [(one["start"], one["content"]) for one in whole] == [(0, _GUIDE.strip())]
 
@@ -23,6 +26,25 @@ def test_a_collections_own_chunking_is_where_it_begins(applied: Project) -> None
     assert len(called.json()) == 1
     missing = applied.call("chunk", str(applied.folder / "guide.md"), "-c", "other")
     assert (missing.code, "has no collection 'other'" in missing.err) == (1, True)
+
+
+def test_the_input_is_shown_under_a_template_with_its_size(applied: Project) -> None:
+    applied.write("guide.md", _GUIDE)
+    file = str(applied.folder / "guide.md")
+    cut = ("--strategy", "markdown", "--size", "50", "--template", "{title}: {headings}: {content}")
+    called = applied.call("chunk", file, *cut)
+    assert "  as input: 72 characters, at most 36 tokens\n  Guide: Guide > Install: ## Install\n" in called.out
+    second = applied.call("chunk", file, *cut, "-c", "handbook", "--json").json()[1]
+    assert second["input"] == f"Guide: Guide > Install: {second['content']}"
+    assert (second["headings"], second["repeated"]) == (["Guide", "Install"], 0)
+    mistaken = applied.call("chunk", file, "--template", "{heading}: {content}")
+    assert (mistaken.code, "{heading} is not one of them" in mistaken.err) == (1, True)
+
+
+def test_what_a_chunk_repeats_of_the_one_before_is_counted(project: Project) -> None:
+    project.write("words.txt", "one two three four five six")
+    called = project.call("chunk", str(project.folder / "words.txt"), "--size", "12", "--overlap", "4", "--json")
+    assert [one["repeated"] for one in called.json()] == [0, 3, 0, 4]
 
 
 def test_a_mistake_says_what_is_allowed(project: Project) -> None:

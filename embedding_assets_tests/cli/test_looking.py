@@ -23,6 +23,20 @@ def test_search_in_words_names_score_key_place_and_snippet(published: Project) -
     assert lines[1].strip().startswith("# Sailing ships Hoist the sails")
 
 
+def test_the_headings_of_a_chunk_are_shown_by_search_and_explain(applied: Project) -> None:
+    applied.configure('[collections.handbook.chunking]\nstrategy = "markdown"\nsize = 60\noverlap = 0\n')
+    applied.write("bread.md", "# Bread\n\nWhat it is.\n\n## Baking\n\nKnead the dough, and bake it in the oven.\n")
+    assert applied.call("collections", "apply").code == 0
+    assert applied.call("run", "handbook").code == 0
+    first = applied.call("search", "bake dough", "--json").json()[0]
+    assert first["headings"] == ["Bread", "Baking"]
+    assert ", under Bread > Baking\n" in applied.call("search", "bake dough", "-k", "1").out
+    explained = applied.call("explain", "bread.md").out
+    assert "stand under 2 headings:\n    Bread: 1 chunk\n    Bread > Baking: 1 chunk\n" in explained
+    [told] = applied.call("explain", "bread.md", "--json").json()
+    assert told["headings"][1] == {"headings": ["Bread", "Baking"], "chunks": 1}
+
+
 def test_a_filter_leaves_only_documents_with_that_metadata(published: Project) -> None:
     found = published.call("search", "dough", "--filter", '{"path": "ships.md"}', "--json").json()
     assert [one["document_key"] for one in found] == ["ships.md"]

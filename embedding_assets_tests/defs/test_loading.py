@@ -85,6 +85,15 @@ def test_the_embedding_run_carries_its_group_and_its_time_limit(settings: Settin
     assert job.tags["dagster/max_runtime"] == str(int(settings.max_run_seconds) + 300)
 
 
+@pytest.mark.parametrize(("trigger", "stopped"), [("dagster", set[str]()), ("argo", {"docs__due_retries"})])
+def test_the_sensor_of_due_retries_is_stopped_where_argo_is_their_trigger(
+    settings: Settings, trigger: str, stopped: set[str]
+) -> None:
+    repository = build_defs(settings=settings.model_copy(update={"retries_trigger": trigger})).get_repository_def()
+    idle = {one.name for one in repository.sensor_defs if one.default_status is dg.DefaultSensorStatus.STOPPED}
+    assert idle == stopped
+
+
 @pytest.mark.parametrize("owner", ["team:search", "someone@example.org"])
 def test_an_owner_dagster_knows_is_shown(owner: str) -> None:
     assert valid_owners(owner) == [owner]

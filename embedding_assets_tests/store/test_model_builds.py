@@ -95,7 +95,7 @@ def test_a_page_reads_its_own_rows_whatever_statistics_there_are(database_url: s
         "collection_id": models.collection_id, "active": models.active, "building": models.building,
         "model_id": models.building, "rows": 100, "after": "", "shards": list(_ALL_SHARDS), "documents": 100, "chunks": 100,
         "document_keys": keys, "versions": versions, "chunk_keys": keys,
-        "ordinals": [0] * 100, "tokens": [1] * 100, "input_hashes": [bytes(32)] * 100,
+        "ordinals": [0] * 100, "tokens": [1] * 100, "input_hashes": [bytes(32)] * 100, "headings": [None] * 100,
     }  # fmt: skip
     with psycopg.ClientCursor(psycopg.connect(database_url, autocommit=True)) as cursor:
         for model_id, first, state in ((models.active, 1, "before the build"), (models.building, 2501, "after it")):
@@ -104,7 +104,8 @@ def test_a_page_reads_its_own_rows_whatever_statistics_there_are(database_url: s
                 cursor.execute("ANALYZE")
         for file, name in (
             ("model_builds", "lacking"),
-            ("model_builds", "chunk_texts"),
+            ("model_builds", "stored_chunks"),
+            ("model_builds", "contents"),
             ("model_builds", "still_published"),
             ("model_builds", "drop_chunks"),
             ("model_builds", "copy_chunks"),

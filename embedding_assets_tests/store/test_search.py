@@ -21,13 +21,24 @@ async def test_the_nearest_come_first_with_everything_a_reader_needs(db: Databas
     docs = await make_collection(db)
     async with db.transaction() as tx:
         await publish(
-            tx, docs, prepared("a", ["East", "North"], version=7, title="A", uri="file:///a", metadata={"n": 1})
+            tx,
+            docs,
+            prepared(
+                "a",
+                ["East", "North"],
+                version=7,
+                title="A",
+                uri="file:///a",
+                metadata={"n": 1},
+                headings=["A", "B, {C}"],
+            ),
         )
         await store(tx, docs, {"East": [2, 0, 0, 0], "North": [1, 1, 0, 0]})
         first, second = await search(tx, "docs", EAST)
     assert (first.document_key, first.version, first.ordinal, first.content) == ("a", 7, 0, "East")
     assert (first.start_char, first.end_char, first.title, first.uri) == (0, 4, "A", "file:///a")
     assert (dict(first.metadata), list(first.locations)) == ({"n": 1}, [])
+    assert list(first.headings) == ["A", "B, {C}"]
     assert (second.content, second.start_char, second.end_char) == ("North", 4, 9)
     assert (first.score, second.score) == pytest.approx((1.0, 0.5**0.5))
 
@@ -58,15 +69,22 @@ async def test_a_larger_score_is_nearer_under_every_distance(
 async def test_an_input_in_several_places_is_one_result_that_lists_the_others(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await publish(
-            tx, docs, prepared("b", ["Own. ", "Same."], title="B", uri="b:"), prepared("a", ["Same.", "Same."])
-        )
+        under = prepared("b", ["Own. ", "Same."], title="B", uri="b:", headings=["H"])
+        await publish(tx, docs, under, prepared("a", ["Same.", "Same."]))
         await store(tx, docs, {"Same.": [1, 0, 0, 0], "Own. ": [0, 1, 0, 0]})
         first, second = await search(tx, "docs", EAST)
     assert (first.document_key, first.ordinal, second.content) == ("a", 0, "Own. ")
     assert list(first.locations) == [
-        {"document_key": "a", "ordinal": 1, "start_char": 5, "end_char": 10, "title": "", "uri": ""},
-        {"document_key": "b", "ordinal": 1, "start_char": 5, "end_char": 10, "title": "B", "uri": "b:"},
+        {"document_key": "a", "ordinal": 1, "start_char": 5, "end_char": 10, "title": "", "uri": "", "headings": []},
+        {
+            "document_key": "b",
+            "ordinal": 1,
+            "start_char": 5,
+            "end_char": 10,
+            "title": "B",
+            "uri": "b:",
+            "headings": ["H"],
+        },
     ]
 
 

@@ -37,10 +37,11 @@ def simulated_model(
     key: str = "a-key",
     storage: str = "vector",
     timeout_seconds: float = 20,
+    template: str = "{content}",
 ) -> Embedder:
     """A model of `DIMENSIONS` dimensions behind the simulator, over real HTTP through LiteLLM."""
     return build_embedder(
-        EmbeddingModel(name, provider.dimensions, storage),
+        EmbeddingModel(name, provider.dimensions, storage, input_template=template),
         api_base=provider.api_base,
         api_key=key,
         timeout_seconds=timeout_seconds,

@@ -25,6 +25,7 @@ def prepared(
     uri: str = "",
     metadata: Mapping[str, object] | None = None,
     source_updated_at: datetime | None = None,
+    headings: Sequence[str] = (),
 ) -> PreparedDocument:
     """A document whose content is these chunks, one after another, as the claim with fence `version` fetched it."""
     document = Document(document_key, "".join(chunks), title, uri, metadata or {}, source_updated_at)
@@ -32,7 +33,8 @@ def prepared(
     parts: list[PreparedChunk] = []
     for ordinal, text in enumerate(chunks):
         start = sum(map(len, chunks[:ordinal]))
-        parts.append(PreparedChunk(Chunk(ordinal, start, start + len(text), text), text, input_hash(text), len(text)))
+        chunk = Chunk(ordinal, start, start + len(text), text, tuple(headings))
+        parts.append(PreparedChunk(chunk, text, input_hash(text), len(text)))
     return PreparedDocument(item, document, document.content_hash(), tuple(parts))
 
 

@@ -24,7 +24,7 @@ from embedding_assets_tests.simulator import Simulator, SimulatorClient
 _FILE = """\
 [collections.docs]
 source = {{ type = "directory", path = "{folder}" }}
-chunking = {{ size = {size}, overlap = 0 }}
+chunking = {{ strategy = "{strategy}", size = {size}, overlap = 0 }}
 [collections.docs.model]
 name = "openai/{model}"
 dimensions = 8
@@ -79,14 +79,23 @@ class Changing:
         return step
 
     def write(
-        self, model: str = OLD, *, size: int = 120, max_inputs: int = 16, more: str = "", others: str = ""
+        self,
+        model: str = OLD,
+        *,
+        strategy: str = "recursive",
+        template: str | None = None,
+        size: int = 120,
+        max_inputs: int = 16,
+        more: str = "",
+        others: str = "",
     ) -> None:
         """Only the file; `more` goes into the model's table, `others` are tables after it."""
         text = _FILE.format(
             folder=self.folder,
+            strategy=strategy,
             size=size,
             model=model,
-            template=TEMPLATES.get(model, "{content}"),
+            template=template or TEMPLATES.get(model, "{content}"),
             max_inputs=max_inputs,
             price=PRICES.get(model, 1.0),
             more=more,

@@ -34,7 +34,7 @@ ON CONFLICT DO NOTHING
 
 -- name: copy_chunks
 COPY embedding_assets.chunks (collection_id, model_id, document_key, version, ordinal, content, start_char, end_char,
-                              token_count, input_hash) FROM STDIN (FORMAT BINARY)
+                              headings, token_count, input_hash) FROM STDIN (FORMAT BINARY)
 
 -- name: upsert_publications
 INSERT INTO embedding_assets.publications (collection_id, model_id, document_key, version, chunker_fingerprint, chunks)

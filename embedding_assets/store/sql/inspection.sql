@@ -23,6 +23,13 @@ LEFT JOIN embedding_assets.obligations AS o ON o.collection_id = c.id AND o.docu
 LEFT JOIN embedding_assets.failed_documents AS f ON f.collection_id = c.id AND f.document_key = k.document_key
 WHERE c.name = %(collection)s
 
+-- name: outline
+-- Under which headings the published chunks of a document stand, in their order, and how many under each.
+SELECT c.headings, count(*) FROM embedding_assets.chunks AS c
+JOIN embedding_assets.collections AS col ON col.id = c.collection_id AND col.active_model_id = c.model_id
+WHERE col.name = %(collection)s AND c.document_key = %(document_key)s AND cardinality(c.headings) > 0
+GROUP BY c.headings ORDER BY min(c.ordinal)
+
 -- name: attempts
 SELECT a.failed_at, a.episode, a.attempt, a.stage, a.failure_class, a.error_type, a.message, a.provider_status, a.run_id,
        extract(epoch FROM a.duration)::float8 AS seconds

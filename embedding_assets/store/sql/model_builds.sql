@@ -29,16 +29,22 @@ SELECT count(*) FROM embedding_assets.lacking_documents(%(collection_id)s, %(act
 -- name: lacks_any
 SELECT EXISTS (SELECT FROM embedding_assets.lacking_documents(%(collection_id)s, %(active)s, %(building)s))
 
--- name: chunk_texts
-SELECT u.document_key, c.ordinal, c.content
+-- name: stored_chunks
+SELECT u.document_key, c.content, c.start_char, c.headings
 FROM unnest(%(document_keys)s::text[], %(versions)s::bigint[]) AS u (document_key, version)
 CROSS JOIN LATERAL (
-    SELECT c.ordinal, c.content FROM embedding_assets.chunks AS c
+    SELECT c.ordinal, c.content, c.start_char, c.headings FROM embedding_assets.chunks AS c
     WHERE c.collection_id = %(collection_id)s AND c.model_id = (SELECT %(active)s::integer)
       AND c.document_key = u.document_key AND c.version = u.version
     ORDER BY c.ordinal OFFSET 0
 ) AS c
 ORDER BY u.document_key, c.ordinal
+
+-- name: contents
+SELECT d.document_key, d.content
+FROM unnest(%(document_keys)s::text[], %(versions)s::bigint[]) AS u (document_key, version)
+JOIN embedding_assets.documents AS d
+    ON d.collection_id = %(collection_id)s AND d.document_key = u.document_key AND d.version = u.version
 
 -- name: still_published
 SELECT u.document_key
@@ -71,8 +77,9 @@ ON CONFLICT DO NOTHING
 
 -- name: copy_chunks
 INSERT INTO embedding_assets.chunks
-    (collection_id, model_id, document_key, version, ordinal, content, start_char, end_char, token_count, input_hash)
-SELECT %(collection_id)s, %(building)s, d.document_key, d.version, c.ordinal, c.content, c.start_char, c.end_char, u.tokens, u.input_hash
+    (collection_id, model_id, document_key, version, ordinal, content, start_char, end_char, headings, token_count, input_hash)
+SELECT %(collection_id)s, %(building)s, d.document_key, d.version, c.ordinal, c.content, c.start_char, c.end_char,
+       CASE WHEN u.headings IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(u.headings)) END, u.tokens, u.input_hash
 FROM unnest(%(document_keys)s::text[], %(versions)s::bigint[]) AS d (document_key, version)
 CROSS JOIN LATERAL (
     SELECT c.ordinal, c.content, c.start_char, c.end_char FROM embedding_assets.chunks AS c
@@ -80,8 +87,8 @@ CROSS JOIN LATERAL (
       AND c.document_key = d.document_key AND c.version = d.version
     ORDER BY c.ordinal OFFSET 0
 ) AS c
-JOIN unnest(%(chunk_keys)s::text[], %(ordinals)s::integer[], %(tokens)s::integer[], %(input_hashes)s::bytea[])
-         AS u (document_key, ordinal, tokens, input_hash)
+JOIN unnest(%(chunk_keys)s::text[], %(ordinals)s::integer[], %(tokens)s::integer[], %(input_hashes)s::bytea[],
+            %(headings)s::jsonb[]) AS u (document_key, ordinal, tokens, input_hash, headings)
     ON u.document_key = d.document_key AND u.ordinal = c.ordinal
 ORDER BY d.document_key, c.ordinal
 

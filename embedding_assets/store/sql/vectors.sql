@@ -47,7 +47,7 @@ SELECT pg_advisory_unlock(%(space)s, %(table)s)
 
 -- name: inputs_without_vectors
 -- Published inputs whose vector is missing or of norm zero, with what is needed to make the input again.
-SELECT DISTINCT ON (c.input_hash) c.input_hash, c.content, d.title, c.token_count
+SELECT DISTINCT ON (c.input_hash) c.input_hash, c.content, d.title, coalesce(c.headings, ARRAY[]::text[]), c.token_count
 FROM embedding_assets.chunks AS c
 JOIN embedding_assets.documents AS d USING (collection_id, document_key)
 LEFT JOIN {embeddings} AS e ON e.input_hash = c.input_hash

@@ -1,11 +1,11 @@
-"""Counts as signed deltas, and what else a scrape reads: `0009_ledger.sql`."""
+"""Applications tell of changes in their own transactions, and never wait for us: `0010_producers.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Counts would be lost: there is no way back."""
-    message = "0009 has no way back: restore the backup taken before it"
+    """Triggers in tables of applications call what this made: there is no way back."""
+    message = "0010 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)

@@ -1,0 +1,185 @@
+"""What the chart gives to Argo: models of Argo's own, times that come, and argv that our own program understands."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import typer
+from croniter import croniter
+from hera.workflows.models import CronWorkflow, WorkflowTemplate
+
+from embedding_assets.cli.app import app
+from embedding_assets.definitions import build_defs
+from embedding_assets.settings import load_settings
+from embedding_assets_tests.support.helm import (
+    COLLECTIONS_FILE,
+    OPPOSITE,
+    RELEASE,
+    REQUIRED,
+    Object,
+    named,
+    of_kind,
+    rendered,
+)
+
+MODELS = {"CronWorkflow": CronWorkflow, "WorkflowTemplate": WorkflowTemplate}
+SCHEDULES = {"docs-retries": ["*/5 * * * *"], "docs-reconcile": ["11 2 * * *"], "docs-report": ["41 4 * * *"]}
+EVERY = pytest.mark.parametrize("name", [*SCHEDULES, f"{RELEASE}-launch"])
+SCHEDULED = pytest.mark.parametrize("name", SCHEDULES)
+
+
+def workflow(name: str) -> Object:
+    kind = "CronWorkflow" if name in SCHEDULES else "WorkflowTemplate"
+    return named(rendered(*REQUIRED), kind, name)
+
+
+def spec_of(one: Object) -> Object:
+    """What Argo runs: what is said here over what the template that is named says."""
+    if one["kind"] == "WorkflowTemplate":
+        return one["spec"]
+    own = one["spec"]["workflowSpec"]
+    return {**workflow(own["workflowTemplateRef"]["name"])["spec"], **own}
+
+
+def parameters(one: Object) -> dict[str, str | None]:
+    given = {each["name"]: each.get("value") for each in spec_of(one)["arguments"]["parameters"]}
+    default = {
+        each["name"]: each.get("value") for each in workflow(f"{RELEASE}-launch")["spec"]["arguments"]["parameters"]
+    }
+    return {**default, **given}
+
+
+def strings(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for each in value.values():
+                yield from strings(each)
+        case list():
+            for each in value:
+                yield from strings(each)
+        case _:
+            pass
+
+
+def argv(one: Object, **given: str) -> list[str]:
+    """The container's argv with every placeholder filled in as Argo does."""
+    (template,) = spec_of(one)["templates"]
+    filled = {f"inputs.parameters.{name}": value for name, value in {**parameters(one), **given}.items()}
+    filled["workflow.uid"] = "0b4e3c4e-6f0c-4e57-8f0a-3f7f5d8c2a11"
+    text = [*template["container"]["command"], *template["container"]["args"]]
+    return [re.sub(r"\{\{(.+?)\}\}", lambda found: str(filled[found[1]]), part) for part in text]
+
+
+def parsed(arguments: list[str]) -> dict[str, Any]:
+    """What our own program makes of this argv; nothing is run."""
+    program, command, *rest = arguments
+    assert program == "embedding-assets"
+    group = typer.main.get_command(app)
+    found = group.commands[command]  # pyright: ignore[reportAttributeAccessIssue] - a Typer application is a group
+    return found.make_context(command, rest).params
+
+
+@EVERY
+def test_argos_models_take_it_and_drop_nothing(name: str) -> None:
+    one = workflow(name)
+    model = MODELS[one["kind"]].model_validate(one)
+    assert json.loads(model.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True)) == one
+
+
+@EVERY
+def test_its_entrypoint_is_there_and_its_inputs_are_given(name: str) -> None:
+    one = workflow(name)
+    spec = spec_of(one)
+    templates = {each["name"]: each for each in spec["templates"]}
+    inputs = [each["name"] for each in templates[spec["entrypoint"]]["inputs"]["parameters"]]
+    assert inputs == list(parameters(one))
+
+
+@EVERY
+def test_its_placeholders_are_ones_that_argo_fills_in(name: str) -> None:
+    one = workflow(name)
+    known = {"workflow.uid", *(f"inputs.parameters.{each}" for each in parameters(one))}
+    assert {found for text in strings(spec_of(one)) for found in re.findall(r"\{\{(.*?)\}\}", text)} == known
+
+
+@SCHEDULED
+def test_it_comes_at_times_that_exist_once_at_a_time_and_ends(name: str) -> None:
+    one = workflow(name)
+    spec = one["spec"]
+    assert spec["schedules"]
+    for cron in spec["schedules"]:
+        new_year = datetime(2030, 1, 1, tzinfo=timezone.utc)
+        assert croniter(cron, new_year).get_next(datetime) - new_year <= timedelta(days=1)
+    assert "schedule" not in spec
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert spec["startingDeadlineSeconds"] > 0
+    assert (spec["successfulJobsHistoryLimit"], spec["failedJobsHistoryLimit"]) == (3, 10)
+    assert spec["workflowSpec"]["activeDeadlineSeconds"] > int(parameters(one)["timeout"] or 0)
+
+
+def test_retries_come_every_five_minutes_and_the_rest_nightly() -> None:
+    scheduled = of_kind(rendered(*REQUIRED), "CronWorkflow")
+    assert {one["metadata"]["name"]: one["spec"]["schedules"] for one in scheduled} == SCHEDULES
+
+
+@pytest.mark.parametrize(("values", "suspended"), [(REQUIRED, True), (OPPOSITE, False)])
+def test_due_retries_are_suspended_where_dagster_brings_them_back(values: tuple[str, ...], suspended: bool) -> None:  # noqa: FBT001
+    objects = rendered(*values)
+    spec = {one["metadata"]["name"]: one["spec"]["suspend"] for one in of_kind(objects, "CronWorkflow")}
+    assert spec == {"docs-retries": suspended, "docs-reconcile": False, "docs-report": False}
+    # Whoever is suspended here runs there: code server and chart read one value.
+    trigger = named(objects, "ConfigMap", f"{RELEASE}-settings")["data"]["EMBEDDING_ASSETS_RETRIES_TRIGGER"]
+    assert trigger == ("dagster" if suspended else "argo")
+
+
+@SCHEDULED
+def test_our_program_understands_its_argv(name: str) -> None:
+    one = workflow(name)
+    understood = parsed(argv(one))
+    given = parameters(one)
+    assert understood["job"] == given["job"]
+    assert understood["timeout"] == float(given["timeout"] or 0)
+    assert understood["wait"] is True
+    assert understood["key"] == "0b4e3c4e-6f0c-4e57-8f0a-3f7f5d8c2a11"
+    assert understood["url"] == "http://dagster-dagster-webserver:8080"
+
+
+def test_our_program_understands_the_templates_argv_with_partitions_and_config() -> None:
+    template = workflow(f"{RELEASE}-launch")
+    given = {"job": "docs__embed_documents", "partitions": "00-15", "config": '{"ops": {}}', "timeout": "60"}
+    understood = parsed(argv(template, **given))
+    assert {name: understood[name] for name in ("job", "partitions", "config")} == {
+        name: given[name] for name in ("job", "partitions", "config")
+    }
+
+
+def test_each_job_that_is_scheduled_exists() -> None:
+    settings = load_settings(
+        {
+            "EMBEDDING_ASSETS_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+            "EMBEDDING_ASSETS_COLLECTIONS_FILE": str(COLLECTIONS_FILE),
+        }
+    )
+    jobs = {job.name for job in build_defs(settings=settings).get_repository_def().get_all_jobs()}
+    assert {parameters(workflow(name))["job"] for name in SCHEDULES} <= jobs
+
+
+def test_the_longest_name_of_a_collection_leaves_argo_room_for_the_time() -> None:
+    longest = "c" + "_9" * 20
+    objects = rendered("--set", "image.repository=r", "--set", f"collections=[collections.{longest}]")
+    names = [one["metadata"]["name"] for one in of_kind(objects, "CronWorkflow")]
+    assert len(names) == 3
+    assert max(map(len, names)) <= 52
+    assert all(re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", name) for name in names)
+
+
+def test_argos_step_may_report_its_result_and_nothing_else() -> None:
+    role = named(rendered(*REQUIRED), "Role", f"{RELEASE}-workflow")
+    assert role["rules"] == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+    ]
