@@ -24,6 +24,7 @@ from embedding_assets.cli import (
     models,
     processing,
     reembedding,
+    roles,
     searching,
     serving,
     upkeep,
@@ -67,6 +68,7 @@ app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(roles.app, name="roles")
 
 
 def _print_version(asked: bool) -> None:
