@@ -13,6 +13,7 @@ from importlib.metadata import version
 import typer
 
 from embedding_assets.cli import (
+    capacity,
     chunk,
     collections,
     demo,
@@ -59,6 +60,7 @@ for command in (
     processing.run,
     reembedding.reembed,
     upkeep.maintain,
+    capacity.capacity,
     launching.launch,
     processing.migrate,
     chunk.chunk,

@@ -1,11 +1,11 @@
-"""Counts as signed deltas, and what else a scrape reads: `0012_ledger.sql`."""
+"""Counts as signed deltas, and what else a scrape reads: `0013_ledger.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Counts would be lost: there is no way back."""
-    message = "0012 has no way back: restore the backup taken before it"
+    message = "0013 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
