@@ -21,12 +21,14 @@ from embedding_assets.cli import (
     failures,
     inspecting,
     launching,
+    metrics,
     models,
     processing,
     reembedding,
     roles,
     searching,
     serving,
+    table_tracking,
     upkeep,
 )
 from embedding_assets.cli.rendering import err, visible_lines
@@ -65,9 +67,12 @@ for command in (
     chunk.chunk,
 ):
     app.command()(command)
+for of_collections in (table_tracking.track, table_tracking.untrack):
+    collections.app.command()(of_collections)
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
+app.add_typer(metrics.app, name="metrics")
 app.add_typer(roles.app, name="roles")
 
 
