@@ -2,9 +2,8 @@
 
 from dashboards_source.alert import Alert, Owner, Severity
 from dashboards_source.alerts.quality import BAD_REPLIES
-from dashboards_source.alerts.queue import BURNS, LATENESS
+from dashboards_source.alerts.queue import LATENESS, STALLED
 
-_STALLED = (*LATENESS, *BURNS[1:], "EmbeddingNoRunSucceeding", "EmbeddingRetryBacklogOld")
 _OUR_STANDING = "credentials_rejected|budget_reached|unknown_model"
 _SOURCE = "root_unavailable"
 
@@ -16,7 +15,7 @@ PROVIDER_DOWN = Alert(
     "5m",
     "{{ $labels.provider }} is down ({{ $labels.reason }}): nobody claims for it",
     "A circuit is probed after 30 s, 1 min, 2 min and 4 min: after five minutes four probes have failed, and it is no hiccup.",
-    hides=(*_STALLED, "EmbeddingProviderSlow"),
+    hides=(*STALLED, "EmbeddingProviderSlow"),
 )
 CREDENTIALS_REJECTED = Alert(
     "EmbeddingCredentialsRejected",
@@ -26,7 +25,7 @@ CREDENTIALS_REJECTED = Alert(
     "1m",
     "{{ $labels.provider }} refuses us ({{ $labels.reason }}): nobody claims for it",
     "Waiting mends no key, no unpaid account and no wrong model name; one minute lets a key be exchanged.",
-    hides=_STALLED,
+    hides=STALLED,
 )
 PROVIDER_SLOW = Alert(
     "EmbeddingProviderSlow",

@@ -8,7 +8,9 @@ _LIVE = f'{DEPTH}{{lane="live"}}'
 _OLDEST = 'max by (collection) (embedding_queue_oldest_age_seconds{lane="live"})'
 
 BURNS = ("EmbeddingFreshnessBudgetBurn", "EmbeddingSuccessBudgetBurn", "EmbeddingLatencyBudgetBurn")
+# What only says that nothing, or too little, is published.
 LATENESS = ("EmbeddingOldestItemLate", "EmbeddingQueueGrowing", "EmbeddingFreshnessBudgetBurn")
+STALLED = (*LATENESS, *BURNS[1:], "EmbeddingNoRunSucceeding", "EmbeddingRetryBacklogOld")
 
 SILENT_BACKPRESSURE = Alert(
     "EmbeddingSilentBackpressure",
