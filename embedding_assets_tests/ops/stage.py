@@ -36,12 +36,13 @@ _TOLD_SECONDS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything at work, and no fault yet. `exporter_url` and `prometheus` are there to be looked at."""
+    """Everything at work, and no fault yet. The addresses are there to be looked at."""
 
     play: Play
     prometheus: Prometheus
     webhook: Webhook
     exporter_url: str
+    alertmanager_url: str
 
     def told(self, status: str = "firing") -> set[str]:
         """The alerts that the webhook was told of."""
@@ -83,7 +84,8 @@ def on_stage() -> Generator[Stage, None, None]:
         workers.enter_context(working(played))
         play = Play(played, workers)
         stack.enter_context(play.held)
-        yield Stage(play, asked, webhook, f"http://127.0.0.1:{scraped}/metrics")
+        exposed, gathered = f"http://127.0.0.1:{scraped}/metrics", f"http://127.0.0.1:{telling}"
+        yield Stage(play, asked, webhook, exposed, gathered)
 
 
 def wait_for_load(stage: Stage) -> None:
