@@ -74,6 +74,7 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_failures
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_run_job
 
 dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, alerts, servers' examples
 	$(BIN)/python -m dashboards_source

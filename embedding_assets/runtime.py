@@ -156,6 +156,7 @@ async def open_workbench(
         try:
             yield bench
         finally:
+            await bench.ledger.end(db)
             for one in (bench, bench.building):
                 if one:
                     await one.embedder.aclose()

@@ -20,6 +20,7 @@ from embedding_assets.cli import (
     failures,
     inspecting,
     launching,
+    metrics,
     models,
     processing,
     reembedding,
@@ -65,6 +66,7 @@ for command in (
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
+app.add_typer(metrics.app, name="metrics")
 
 
 def _print_version(asked: bool) -> None:
