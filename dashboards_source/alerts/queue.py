@@ -32,7 +32,7 @@ and on () (
     "Throttled half of the time, or refused more than 3 times a minute, for ten minutes: a queue that drains at its ceiling does "
     "that too, so live work must also be a quarter of its promise old (15 min), or 20 more than 15 minutes ago and still growing. "
     "Errors do not matter: there are none.",
-    hides=(*LATENESS, "EmbeddingLatencyBudgetBurn"),
+    hides=(*LATENESS, "EmbeddingLatencyBudgetBurn", "EmbeddingNoRunSucceeding"),
 )
 QUEUE_GROWING = Alert(
     "EmbeddingQueueGrowing",

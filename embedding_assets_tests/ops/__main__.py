@@ -20,15 +20,20 @@ def main() -> int:
     """One scenario from its start to the alert's end; 0 when the right alert came and went."""
     given = _arguments()
     if missing := missing_programs():
-        print(f"not installed: {', '.join(missing)}. `make ops-setup` installs them on Debian and Ubuntu.", file=sys.stderr)
+        print(
+            f"not installed: {', '.join(missing)}. `make ops-setup` installs them on Debian and Ubuntu.",
+            file=sys.stderr,
+        )
         return 2
     # A stop by a supervisor ends as Ctrl-C does: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     [scenario] = [one for one in SCENARIOS if one.name == given.scenario]
-    print(f"A minute of the rules is {60 / FASTER:g} s here. Starting PostgreSQL, load, exporter, Alertmanager, Prometheus …")
+    print(
+        f"A minute of the rules is {60 / FASTER:g} s here. Starting PostgreSQL, load, exporter, Alertmanager, Prometheus …"
+    )
     try:
-        with on_stage() as stage:
+        with on_stage(scenario) as stage:
             _show(stage)
             well = _play(scenario, stage)
             if given.stay:
@@ -54,7 +59,7 @@ def _show(stage: Stage) -> None:
     print(f"  Alertmanager  {stage.alertmanager_url}")
     print(f"  exporter      {stage.exporter_url}")
     print(f"  webhook       {stage.webhook.url.partition('?')[0]} (this program)")
-    print("Loading 200 documents, then one change a second …")
+    print("A document changes every two seconds …")
 
 
 def _play(scenario: Scenario, stage: Stage) -> bool:
@@ -71,7 +76,9 @@ def _play(scenario: Scenario, stage: Stage) -> bool:
 
 
 def _print_alert(stage: Stage, name: str) -> None:
-    alerts = [alert for message in stage.webhook.told for alert in message["alerts"] if alert["labels"]["alertname"] == name]
+    alerts = [
+        alert for message in stage.webhook.told for alert in message["alerts"] if alert["labels"]["alertname"] == name
+    ]
     labels, notes = alerts[0]["labels"], alerts[0]["annotations"]
     print(f"  {labels['severity']} for {labels['owner']}: {notes['summary']}")
     print(f"  why this threshold: {notes['threshold']}")

@@ -35,29 +35,24 @@ _QUICKEST, _SLOWEST = 0.01, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A load at work. `others` are the provider and the producer; workers are started and stopped by `working`."""
+    """A load at work: provider and producer. Workers are started and stopped by `working`."""
 
     database_url: str
     provider: SimulatorClient
     target: Target
     changes: Path
-    others: Troupe
 
 
-async def prepare(database_url: str, *, freshness_seconds: float, requests_per_minute: int | None = None) -> Target:
-    """Apply the collection, under a limit where one is given, as after its first poll; what workers work on."""
+async def prepare(database_url: str, *, freshness_seconds: float, requests_per_minute: int) -> Target:
+    """Apply the collection under this limit, as after a first poll that found nothing; what workers work on."""
     model = EmbeddingModel("openai/simulated", DIMENSIONS)
     embedder = build_embedder(model, api_base=None, api_key=None, timeout_seconds=20, wire_format=None, extra={})
     async with open_bench(database_url, GeneratedSource(DOCUMENTS), embedder, max_inputs=1) as bench:
         async with bench.db.transaction() as tx:
-            keys = [(key, None) for key in generated_keys(DOCUMENTS)]
-            await work_queue.enqueue(tx, bench.target.collection_id, keys, lane=Lane.BACKFILL)
             await tx.execute(
                 "UPDATE embedding_assets.collections SET tracked_since = clock_timestamp(), freshness_seconds = %s",
                 [freshness_seconds],
             )
-            if requests_per_minute is None:
-                return bench.target
             limit = LimitSettings(_LIMIT, "embedding-assets", 1.0, requests_per_minute, None, None, "own", 0)
             await rate_limiter.apply(tx, limit)
             await tx.execute("UPDATE embedding_assets.collections SET limit_name = %s", [_LIMIT])
@@ -72,8 +67,14 @@ def load(database_url: str, folder: Path, target: Target, *, port: int, per_minu
     with troupe() as others:
         others.start("provider", _provide, port)
         provider = SimulatorClient(f"http://127.0.0.1:{port}")
-        others.start("producer", _produce, database_url, target.collection_id, changes, per_minute)
-        yield Load(database_url, provider, target, changes, others)
+        found = Load(database_url, provider, target, changes)
+        change_documents(others, found, per_minute=per_minute)
+        yield found
+
+
+def change_documents(producers: Troupe, load: Load, *, per_minute: int) -> None:
+    """One more producer."""
+    producers.start("producer", _produce, load.database_url, load.target.collection_id, load.changes, per_minute)
 
 
 def be_slow_as_usual(provider: SimulatorClient) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from embedding_assets_tests.ops.load import Load, be_slow_as_usual, working
+from embedding_assets_tests.ops.load import Load, be_slow_as_usual, change_documents, working
 from embedding_assets_tests.simulator import FaultKind
+from embedding_assets_tests.soak.processes import troupe
 
 # Of a hundred connections: what stays free is not enough for two workers.
 _LEFT_FREE = 2
@@ -28,13 +29,14 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`begin` brings the fault about, `end` takes it away."""
+    """`begin` brings the fault about, `end` takes it away. The limit binds only where it is the matter."""
 
     name: str
     says: str
     alert: str
     begin: Callable[[Play], None]
     end: Callable[[Play], None]
+    requests_per_minute: int = 6000
 
 
 def _answer_503(play: Play) -> None:
@@ -51,17 +53,12 @@ def _answer_again(play: Play) -> None:
     be_slow_as_usual(play.load.provider)
 
 
-def _shrink_limit(play: Play) -> None:
-    _set_limit(play, 12)
+def _change_much(play: Play) -> None:
+    change_documents(play.held.enter_context(troupe()), play.load, per_minute=120)
 
 
-def _grow_limit(play: Play) -> None:
-    _set_limit(play, 6000)
-
-
-def _set_limit(play: Play, requests_per_minute: int) -> None:
-    with psycopg.connect(play.load.database_url) as connection:
-        connection.execute("UPDATE embedding_assets.rate_limits SET requests_per_minute = %s", [requests_per_minute])
+def _let_go(play: Play) -> None:
+    play.held.close()
 
 
 def _take_connections(play: Play) -> None:
@@ -76,10 +73,6 @@ def _take_connections(play: Play) -> None:
         play.held.callback(connection.close)
 
 
-def _give_connections_back(play: Play) -> None:
-    play.held.close()
-
-
 def _freeze(play: Play) -> None:
     play.workers.close()
 
@@ -91,10 +84,11 @@ def _thaw(play: Play) -> None:
 SCENARIOS = (
     Scenario(
         "silent-backpressure",
-        "the limit gives us twelve requests a minute, sixty changes come, and nothing errors",
+        "the limit lets sixty requests a minute pass, a hundred and fifty documents change, and nothing errors",
         "EmbeddingSilentBackpressure",
-        _shrink_limit,
-        _grow_limit,
+        _change_much,
+        _let_go,
+        requests_per_minute=60,
     ),
     Scenario("provider-down", "the provider answers 503", "EmbeddingProviderDown", _answer_503, _answer_again),
     Scenario(
@@ -102,7 +96,7 @@ SCENARIOS = (
         "another application takes all but two of PostgreSQL's connections",
         "EmbeddingDatabaseConnectionsExhausted",
         _take_connections,
-        _give_connections_back,
+        _let_go,
     ),
     Scenario(
         "nan-replies", "every vector that comes back is not a number", "EmbeddingBadVectors", _answer_nan, _answer_again

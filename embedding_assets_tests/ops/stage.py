@@ -1,6 +1,6 @@
 """One scenario on stage: a database of its own, the load, exporter, Prometheus, Alertmanager and a webhook that is told.
 
-Time is scaled by the rules: `FASTER` makes a minute of theirs a second. Not here: what goes wrong (scenarios).
+Time is scaled by the rules: an hour of theirs is a minute and a half. Not here: what goes wrong (scenarios).
 """
 
 import asyncio
@@ -27,9 +27,8 @@ from embedding_assets_tests.ops.servers import (
 )
 from embedding_assets_tests.support.webhook import Webhook
 
-FASTER = 60
-_CHANGES_PER_MINUTE = 60
-_REQUESTS_PER_MINUTE = 6000
+FASTER = 40
+_CHANGES_PER_MINUTE = 30
 _LOADED_SECONDS = 120.0
 _TOLD_SECONDS = 180.0
 
@@ -65,14 +64,16 @@ class Outcome:
 
 
 @contextmanager
-def on_stage() -> Generator[Stage, None, None]:
+def on_stage(scenario: Scenario) -> Generator[Stage, None, None]:
     """All of it, stopped at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="embedding-assets-ops-") as name, ExitStack() as stack:
         folder = Path(name)
         stack.callback(stop_embedded, folder)
         url = start_embedded(folder).database_url
         migrations.upgrade(url)
-        target = asyncio.run(prepare(url, freshness_seconds=3600 / FASTER, requests_per_minute=_REQUESTS_PER_MINUTE))
+        target = asyncio.run(
+            prepare(url, freshness_seconds=3600 / FASTER, requests_per_minute=scenario.requests_per_minute)
+        )
         played = stack.enter_context(load(url, folder, target, port=free_port(), per_minute=_CHANGES_PER_MINUTE))
         wait_for(f"{played.provider.base_url}/counters")
         be_slow_as_usual(played.provider)
@@ -89,14 +90,12 @@ def on_stage() -> Generator[Stage, None, None]:
 
 
 def wait_for_load(stage: Stage) -> None:
-    """Return once the initial load is over and live changes are published."""
+    """Return once changes are published."""
 
     def published() -> bool:
-        met = stage.prometheus.value('sum(embedding_freshness_sla_documents_total{result="met"})')
-        waiting = stage.prometheus.value('sum(embedding_queue_documents{lane="backfill"})')
-        return met is not None and met > 5 and waiting == 0
+        return (stage.prometheus.value('sum(embedding_freshness_sla_documents_total{result="met"})') or 0) > 5
 
-    wait_until(published, _LOADED_SECONDS, "no live change was published")
+    wait_until(published, _LOADED_SECONDS, "no change was published")
 
 
 def play(scenario: Scenario, stage: Stage, *, calm: float, watch: float, say: Callable[[str], None]) -> Outcome:

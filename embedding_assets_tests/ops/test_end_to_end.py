@@ -9,12 +9,12 @@ pytestmark = pytest.mark.ops
 
 _CALM_SECONDS = 10.0
 # Longer than the promise and the rules behind it take: what only follows would have come.
-_WATCHED_SECONDS = 40.0
+_WATCHED_SECONDS = 35.0
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_right_alert_comes_and_only_it(scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
-    with on_stage() as stage:
+    with on_stage(scenario) as stage:
         outcome = play(scenario, stage, calm=_CALM_SECONDS, watch=_WATCHED_SECONDS, say=print)
     with capsys.disabled():
         print(
