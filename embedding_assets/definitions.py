@@ -14,10 +14,13 @@ from embedding_assets.collections_file import CollectionEntry
 from embedding_assets.defs.assets import build_document_assets
 from embedding_assets.defs.automation import build_schedules, build_sensors
 from embedding_assets.defs.checks import build_stored_checks
+from embedding_assets.defs.forecasting import build_forecasting
+from embedding_assets.defs.history import build_history
 from embedding_assets.defs.jobs import build_jobs
 from embedding_assets.defs.names import longest_run_seconds, max_runtime_tag
 from embedding_assets.defs.reembedding import build_reembedding
 from embedding_assets.defs.resources import RESOURCE_KEY, Workbenches, WorkbenchesResource
+from embedding_assets.defs.slo_reports import build_slo_reports
 from embedding_assets.defs.upkeep import build_upkeep
 from embedding_assets.settings import Settings, load_settings
 
@@ -32,7 +35,7 @@ def build_defs(
 
     Without `settings` they are read from the environment, here and again in the process of each run.
     `collections_file` takes the place of the one the settings name. `resource_overrides` replaces resources by key;
-    ours is `workbenches`.
+    ours is `workbenches`. There is no default executor, so that the whole merges with another project's definitions.
 
     Raises:
         CollectionsFileError: the file is missing or wrong; the message names key, value and what is allowed.
@@ -44,7 +47,8 @@ def build_defs(
     resources: dict[str, object] = {RESOURCE_KEY: Workbenches(chosen) if explicit else WorkbenchesResource()}
     entries = runtime.collections_file(chosen).collections
     return dg.Definitions.merge(
-        dg.Definitions(resources={**resources, **(resource_overrides or {})}, executor=dg.in_process_executor),
+        dg.Definitions(resources={**resources, **(resource_overrides or {})}),
+        build_history(list(entries)),
         *(_collection_defs(name, entry, chosen) for name, entry in entries.items()),
     )
 
@@ -54,14 +58,21 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
         assets=[build_document_assets(collection, entry, freshness_seconds=settings.freshness_seconds)],
         asset_checks=[build_stored_checks(collection)],
         schedules=build_schedules(collection, entry.run_groups),
-        sensors=build_sensors(collection, settings.retries_trigger),
+        sensors=build_sensors(collection, settings.retries_trigger, entry.poll_interval),
     )
     longest = longest_run_seconds(settings.max_run_seconds, settings.finish_seconds)
-    upkeep = build_upkeep(collection, max_runtime_tag(longest))
-    return dg.Definitions.merge(parts, build_jobs(collection, longest), upkeep, build_reembedding(collection))
+    time_limit = max_runtime_tag(longest)
+    return dg.Definitions.merge(
+        parts,
+        build_jobs(collection, longest),
+        build_upkeep(collection, time_limit),
+        build_reembedding(collection),
+        build_forecasting(collection, entry, time_limit),
+        build_slo_reports(collection, entry, time_limit),
+    )
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """The code location, made when Dagster loads it and not at import."""
-    return build_defs()
+    return dg.Definitions.merge(dg.Definitions(executor=dg.in_process_executor), build_defs())

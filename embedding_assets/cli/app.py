@@ -13,6 +13,7 @@ from importlib.metadata import version
 import typer
 
 from embedding_assets.cli import (
+    capacity,
     chunk,
     collections,
     demo,
@@ -25,6 +26,7 @@ from embedding_assets.cli import (
     objectives,
     processing,
     reembedding,
+    roles,
     searching,
     serving,
     upkeep,
@@ -60,6 +62,7 @@ for command in (
     processing.run,
     reembedding.reembed,
     upkeep.maintain,
+    capacity.capacity,
     launching.launch,
     processing.migrate,
     chunk.chunk,
@@ -69,6 +72,7 @@ app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(roles.app, name="roles")
 
 
 def _print_version(asked: bool) -> None:

@@ -69,7 +69,7 @@ class RunLedger:
     async def end(self, db: Database) -> None:
         """Enter what is still held, and make sure of what was entered. Not for ever: it is written to the log what is lost."""
         try:
-            with anyio.fail_after(_PATIENCE_SECONDS):
+            with anyio.fail_after(_PATIENCE_SECONDS, shield=True):
                 for _ in range(_TRIES):
                     await self._settle_up(db)
                     if not self.held and not self._entered:

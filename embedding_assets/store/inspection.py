@@ -42,7 +42,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """One collection at a glance. `open_promises` are live changes not published yet, `overdue` those past their hour."""
+    """One collection at a glance. `open_promises` are live changes not published yet, `overdue` those past their hour.
+
+    The last listing lacked `withheld_deletions` documents, too many at once to be believed.
+    """
 
     collection: str
     paused: bool
@@ -55,6 +58,7 @@ class Freshness:
     oldest_change_seconds: float | None
     model: str
     dimensions: int
+    withheld_deletions: int
 
 
 @dataclass(frozen=True, slots=True)

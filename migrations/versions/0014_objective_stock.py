@@ -1,11 +1,11 @@
-"""Counts as signed deltas, and what else a scrape reads: `0011_ledger.sql`."""
+"""How objectives stood at each hour: `0014_objective_stock.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Counts would be lost: there is no way back."""
-    message = "0011 has no way back: restore the backup taken before it"
+    """What was kept would be lost: there is no way back."""
+    message = "0014 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)

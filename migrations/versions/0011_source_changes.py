@@ -1,11 +1,11 @@
-"""How objectives stood at each hour: `0012_objective_stock.sql`."""
+"""A source that can tell its changes is asked for them from a cursor on: `0011_source_changes.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What was kept would be lost: there is no way back."""
-    message = "0012 has no way back: restore the backup taken before it"
+    """A release that lists everything at each poll could read none of it wrongly, but promises would start from the wrong poll."""
+    message = "0011 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
