@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from embedding_assets.defs.plots import figure
@@ -27,6 +28,9 @@ def budget_figure(found: Sequence[Standing]) -> Figure:
             label=f"{one.objective.name}: {left[-1]:.0f} %",
             marker="o" if len(at) == 1 else None,
         )
+    ticks = AutoDateLocator(maxticks=9)
+    axes.xaxis.set_major_locator(ticks)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(ticks))
     axes.axhline(0, color="tab:red", linestyle="--")
     axes.set_ylim(bottom=min(-5.0, axes.get_ylim()[0]), top=105)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")

@@ -26,7 +26,7 @@ _BURNS = {"1h": timedelta(hours=1), "6h": timedelta(hours=6), "1d": timedelta(da
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The budget that was left at some moment of the window, counted from its beginning."""
+    """What was left at some moment of the whole window's budget."""
 
     at: datetime
     budget_left: float
@@ -145,13 +145,15 @@ def _standing(objective: Objective, collection: str | None, stocks: Sequence[Sto
     last = stocks[-1]
     first = _before(stocks, timedelta(days=days))
     burns = {window: _between(_before(stocks, length), last).burn(objective) for window, length in _BURNS.items()}
+    spent = _between(first, last)
     past = [
-        Past(one.taken_at, _between(first, one).budget_left(objective))
+        # Of the whole window's budget: of the first hours' alone one bad event would be a catastrophe.
+        Past(one.taken_at, Spent(spent.total, _between(first, one).bad).budget_left(objective))
         for one in stocks
         if one.taken_at >= first.taken_at
     ]
     since = None if first.taken_at == _NEVER else first.taken_at
-    return Standing(objective, collection, since, last.taken_at, _between(first, last), burns, past)
+    return Standing(objective, collection, since, last.taken_at, spent, burns, past)
 
 
 def _before(stocks: Sequence[Stock], length: timedelta) -> Stock:
