@@ -29,6 +29,7 @@ from embedding_assets.cli import (
     roles,
     searching,
     serving,
+    table_tracking,
     upkeep,
 )
 from embedding_assets.cli.rendering import err, visible_lines
@@ -68,6 +69,8 @@ for command in (
     chunk.chunk,
 ):
     app.command()(command)
+for of_collections in (table_tracking.track, table_tracking.untrack):
+    collections.app.command()(of_collections)
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
