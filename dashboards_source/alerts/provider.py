@@ -54,7 +54,8 @@ SOURCE_NOT_POLLED = Alert(
     """time() - embedding_source_last_poll_timestamp_seconds > <30m>
 and time() - embedding_source_last_poll_timestamp_seconds
   > 4 * <1d> / clamp_min(changes(embedding_source_last_poll_timestamp_seconds[1d]), 1)
-and embedding_source_last_poll_timestamp_seconds > 0""",
+and embedding_source_last_poll_timestamp_seconds > 0
+unless on (collection) embedding_collection_paused == 1""",
     "5m",
     "The source of {{ $labels.collection }} was last polled {{ $value | humanizeDuration }} ago",
     "Half of the promised hour, and four times the mean distance of its polls of the last day, so that a source polled once a day "
@@ -67,7 +68,8 @@ SOURCE_SILENT = Alert(
     """time() - embedding_source_last_change_timestamp_seconds
   > 6 * <7d> / changes(embedding_source_last_change_timestamp_seconds[7d])
 and time() - embedding_source_last_change_timestamp_seconds > <1d>
-and changes(embedding_source_last_change_timestamp_seconds[7d]) >= 7""",
+and changes(embedding_source_last_change_timestamp_seconds[7d]) >= 7
+unless on (collection) embedding_collection_paused == 1""",
     "1h",
     "Nothing has changed in {{ $labels.collection }} for {{ $value | humanizeDuration }}, which is unlike it",
     "Six times the mean distance of its changes of the last week, and more than a day, of a source that changes daily: a copy that "

@@ -71,6 +71,16 @@ CASES = (
     ),
     silent(
         "EmbeddingSourceNotPolled",
+        "a day of polls, and then the collection was paused",
+        f"{_DAY + 45}m",
+        {
+            _POLLED: last_seen(_DAY + 50, step=5, stops_at=_DAY, every=5),
+            'embedding_collection_paused{collection="docs"}': "0x288 1x20",
+        },
+        every="5m",
+    ),
+    silent(
+        "EmbeddingSourceNotPolled",
         "a source that is polled every hour",
         f"{_DAY + 55}m",
         {_POLLED: last_seen(_DAY + 60, step=60, every=5)},
