@@ -4,10 +4,11 @@ Not here: our code location inside this process (code_location).
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -43,7 +44,7 @@ class DagsterProcesses:
 
     @contextmanager
     def running(self, name: str, *argv: str) -> Generator["subprocess.Popen[bytes]", None, None]:
-        """The program `python -m MODULE …`, killed at the end of the block if it is still there."""
+        """The program `python -m MODULE …`, killed at the end of the block, with what it started, if it is still there."""
         with (self.home / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", *argv],
@@ -55,8 +56,13 @@ class DagsterProcesses:
         try:
             yield process
         finally:
+            # A code server outlives its killed parent.
+            family = _descendants(process.pid)
             process.kill()
             process.wait()
+            for child in family:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
 
     def ours(self, *argv: str) -> str:
         """Our own program to its end; what it printed."""

@@ -46,6 +46,12 @@ class DagsterServers:
         """At once, in the middle of whatever it does."""
         self._webserver.close()
 
+    def wait_until_asked_while_away(self) -> None:
+        """Return once somebody knocked at the killed webserver's port, who is sent away without an answer."""
+        with socket.create_server(("127.0.0.1", int(self.url.rpartition(":")[2]))) as port:
+            port.settimeout(_START_SECONDS)
+            port.accept()[0].close()
+
     def kill_run(self) -> None:
         """End the process of the one run in progress, as a node that runs out of memory does."""
         os.kill(self.processes.run_process(self.daemon), signal.SIGKILL)
