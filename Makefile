@@ -8,7 +8,7 @@ TOOLS := .tools/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue schema lock clean
+.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue bench-tracking schema lock clean
 .PHONY: test-ops ops ops-setup dashboards
 
 help: ## show this list
@@ -63,6 +63,9 @@ chart: $(READY) $(TOOLS) ## lint, render and validate helm-values/: our chart, a
 
 bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 	$(BIN)/python -m bench
+
+bench-tracking: $(READY) ## a table under 200 updates a second with our triggers and without, some minutes; TRACKING="--rows 5000"
+	$(BIN)/python -m bench.tracking $(TRACKING)
 
 bench-queue: $(READY) ## the queue at a million references, some minutes; QUEUE="--references 20000" for fewer
 	$(BIN)/python -m bench.queue $(QUEUE)

@@ -67,7 +67,7 @@ def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState
         digest = document.content_hash()
         stage = Stage.CHUNKING
         if published == PublishedState(digest, bench.target.chunking.fingerprint) and not force:
-            return Unchanged(item)
+            return Unchanged(item, document.signature)
         chunks = prepare_chunks(bench, document, chunk_text(bench.target.chunking, document.content))
         return PreparedDocument(item, document, digest, chunks)
     except DocumentMissing:

@@ -24,7 +24,7 @@ from embedding_assets.domain.work import (
 from embedding_assets.pipeline.failing import record_failures
 from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, ledger, vectors, work_queue
+from embedding_assets.store import corpus, failures, ledger, source_listings, vectors, work_queue
 from embedding_assets.store.database import BUSY_TRIES, Tx
 from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
 
@@ -97,6 +97,7 @@ async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict
         tx, bench, _sort(outcome for outcome in outcomes if outcome.item.document_key in held)
     )
     await _write(tx, bench, groups)
+    await source_listings.remember_fetched(tx, target.collection_id, _signatures(groups), _keys(groups.delete))
     await _count_obligations(tx, bench, groups, tallies)
     done = [outcome.item.document_key for outcome in (*_ended_well(groups), *groups.fail)]
     await work_queue.finish(tx, target.collection_id, done)
@@ -168,6 +169,12 @@ async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies:
 async def _enter_in_ledger(tx: Tx, collection: str, whole: Tally) -> None:
     promises = {(collection, "met"): whole.freshness_met, (collection, "missed"): whole.freshness_missed}
     await ledger.add(tx, FRESHNESS_SLA_DOCUMENTS.name, promises)
+
+
+def _signatures(groups: _Sorted) -> dict[str, str]:
+    published = [(outcome.item, outcome.prepared.document.signature) for outcome in groups.publish]
+    unchanged = [(outcome.item, outcome.signature) for outcome in groups.unchanged]
+    return {item.document_key: signature for item, signature in (*published, *unchanged) if signature is not None}
 
 
 def _ended_well(groups: _Sorted) -> list[Publish | Unchanged | Delete]:
