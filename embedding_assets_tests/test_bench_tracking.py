@@ -8,7 +8,7 @@ from bench.tracking.measuring import SPARE_ROWS, Size, reconcile, ride
 from bench.tracking.scene import prepare, provider, working
 
 _SIZE = Size(
-    rows=300, rate=40, ride=7.0, left_open=5.0, paused=1.0, locked=0.3, lock_patience=0.2, drained_within=120.0
+    rows=2000, rate=40, ride=8.0, left_open=5.0, paused=1.0, locked=0.3, lock_patience=2.0, drained_within=120.0
 )
 
 

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 # Rows that the load leaves to the transactions that disturb: an application's own locks are not the question.
 SPARE_ROWS = 200
-_OPEN, _REVERSED = slice(0, 100), slice(100, 200)
+_OPEN, _REVERSED = slice(0, 100), slice(100, 130)
 _DRAINED: LiteralString = """
 SELECT NOT EXISTS (SELECT FROM embedding_assets.work_arrivals) AND NOT EXISTS (SELECT FROM embedding_assets.arrivals_aside)
    AND NOT EXISTS (SELECT FROM embedding_assets.work_items)
