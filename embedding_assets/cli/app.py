@@ -21,6 +21,7 @@ from embedding_assets.cli import (
     failures,
     inspecting,
     launching,
+    metrics,
     models,
     processing,
     reembedding,
@@ -71,6 +72,7 @@ for of_collections in (table_tracking.track, table_tracking.untrack):
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
+app.add_typer(metrics.app, name="metrics")
 app.add_typer(roles.app, name="roles")
 
 
