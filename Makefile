@@ -47,6 +47,12 @@ test-image: $(READY) ## the image's own steps without Docker: 1 GB is installed 
 test-ops: $(READY) ## the tests that need Prometheus and Alertmanager (make ops-setup): every alert, and servers as they are
 	$(BIN)/pytest -m ops $(ARGS) embedding_assets_tests/ops
 
+ops-setup: ## install Prometheus and Alertmanager from Debian's packages, without starting them (root)
+	@.ci/ops-setup
+
+ops: $(READY) ## a fault under load, from metric to webhook, on this machine; OPS="provider-down --stay" chooses
+	@$(BIN)/python -m embedding_assets_tests.ops $(OPS)
+
 soak: $(READY) ## sixteen workers under one shared limit, minute by minute; SOAK="own-135 --minutes 2" chooses
 	$(BIN)/python -m embedding_assets_tests.soak $(SOAK)
 
