@@ -53,7 +53,7 @@ class _Scene:
         request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             info = json.loads(response.read())["data"]["assetNodeOrError"].get("freshnessStatusInfo")
-        return _WORDS.get(info["freshnessStatus"], info["freshnessStatus"]) if info else "UNKNOWN"
+        return str(_WORDS.get(info["freshnessStatus"], info["freshnessStatus"])) if info else "UNKNOWN"
 
     def say(self, what: str) -> None:
         """For whoever reads the output of `pytest -s`."""
