@@ -621,6 +621,8 @@ CREATE TABLE embedding_assets.collections (
     inputs_per_document double precision,
     active_options jsonb DEFAULT '{}'::jsonb NOT NULL,
     building_options jsonb,
+    paused_since timestamp with time zone,
+    removing text,
     CONSTRAINT a_build_is_whole CHECK (((building_model_id IS NULL) = (building_options IS NULL))),
     CONSTRAINT collections_check CHECK ((building_model_id <> active_model_id)),
     CONSTRAINT collections_freshness_seconds_check CHECK ((freshness_seconds > (0)::double precision)),

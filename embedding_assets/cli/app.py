@@ -14,6 +14,8 @@ import typer
 
 from embedding_assets.cli import (
     chunk,
+    collection_adding,
+    collection_removing,
     collections,
     demo,
     doctor,
@@ -62,6 +64,13 @@ for command in (
     chunk.chunk,
 ):
     app.command()(command)
+for command in (
+    collection_adding.add,
+    collection_removing.pause,
+    collection_removing.resume,
+    collection_removing.remove,
+):
+    collections.app.command()(command)
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")

@@ -42,10 +42,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """One collection at a glance. `open_promises` are live changes not published yet, `overdue` those past their hour."""
+    """One collection at a glance. `open_promises` are live changes not published yet, `overdue` those past their hour.
+
+    `paused` by its file or by hand; `paused_since` by hand.
+    """
 
     collection: str
     paused: bool
+    paused_since: datetime | None
     tracked_since: datetime | None
     last_poll_at: datetime | None
     listed: int
