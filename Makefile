@@ -9,6 +9,7 @@ DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-emb
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools demo up down test test-long soak check chart bench bench-queue schema lock clean
+.PHONY: test-ops ops ops-setup dashboards
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +41,9 @@ test: check $(TOOLS) ## the gates, then all tests; ARGS="-k name" passes options
 test-long: $(READY) ## the tests that take minutes each: what a hung Dagster run leaves behind
 	$(BIN)/pytest -n0 -m long $(ARGS)
 
+test-ops: $(READY) ## the tests that need Prometheus and Alertmanager (make ops-setup): every alert, and servers as they are
+	$(BIN)/pytest -m ops $(ARGS) embedding_assets_tests/ops
+
 soak: $(READY) ## sixteen workers under one shared limit, minute by minute; SOAK="own-135 --minutes 2" chooses
 	$(BIN)/python -m embedding_assets_tests.soak $(SOAK)
 
@@ -64,6 +68,10 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_failures
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_run_job
+
+dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, alerts, servers' examples
+	$(BIN)/python -m dashboards_source
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras \

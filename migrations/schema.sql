@@ -35,6 +35,40 @@ CREATE FUNCTION embedding_assets.another_goes_first(limit_name text, consumer te
     )
 $$;
 
+CREATE FUNCTION embedding_assets.append_all(collection_id integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+    IF may_use('arrivals_aside') THEN
+        INSERT INTO arrivals_aside (collection_id, changed_at) VALUES (collection_id, clock_timestamp());
+    ELSE
+        RAISE WARNING 'embedding_assets: that all rows are gone could not be told; the next poll of the source finds it';
+    END IF;
+END $$;
+
+CREATE FUNCTION embedding_assets.append_arrivals(collection_id integer, collection text, document_keys text[], changed_at timestamp with time zone, not_before timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+    IF collection_id IS NOT NULL AND may_use('work_arrivals') THEN
+        INSERT INTO work_arrivals (collection_id, document_key, changed_at, not_before)
+        SELECT collection_id, k.document_key, changed_at, not_before FROM unnest(document_keys) AS k (document_key)
+        WHERE octet_length(k.document_key) BETWEEN 1 AND 2000;
+    ELSIF may_use('arrivals_aside') THEN
+        INSERT INTO arrivals_aside (collection_id, collection, document_key, changed_at, not_before)
+        SELECT collection_id, CASE WHEN collection_id IS NULL THEN collection END, k.document_key, changed_at, not_before
+        FROM unnest(document_keys) AS k (document_key)
+        WHERE octet_length(k.document_key) BETWEEN 1 AND 2000;
+    ELSE
+        RAISE WARNING 'embedding_assets: % changes could not be told; the next poll of the source finds them',
+            cardinality(document_keys);
+    END IF;
+END $$;
+
 CREATE FUNCTION embedding_assets.budget_in_the_way(kind text, holder text, budgets jsonb, tokens bigint, usd double precision) RETURNS TABLE(wait double precision, about text)
     LANGUAGE sql STABLE
     AS $$
@@ -78,6 +112,42 @@ BEGIN
     UPDATE rate_limit_slots AS s SET tokens = greatest(s.tokens + correct_use.tokens, 0)
     WHERE s.limit_name = correct_use.limit_name AND s.slot = correct_use.slot AND s.consumer = correct_use.consumer
       AND s.lane = correct_use.lane AND s.collection_id = correct_use.collection_id;
+END $$;
+
+CREATE FUNCTION embedding_assets.enqueue(collection text, document_key text, changed_at timestamp with time zone DEFAULT clock_timestamp()) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+    SELECT embedding_assets.enqueue_many(collection, ARRAY[document_key], changed_at)
+$$;
+
+CREATE FUNCTION embedding_assets.enqueue_many(collection text, document_keys text[], changed_at timestamp with time zone DEFAULT clock_timestamp()) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+    found_id integer;
+    polled_at timestamptz;
+    wrong text;
+BEGIN
+    IF collection IS NULL OR document_keys IS NULL THEN
+        RAISE EXCEPTION 'enqueue needs a collection and a document_key, not NULL' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    SELECT coalesce(left(quote_nullable(k.key), 60), '') INTO wrong FROM unnest(document_keys) AS k (key)
+    WHERE (octet_length(k.key) BETWEEN 1 AND 2000) IS NOT TRUE LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'a document_key has 1 to 2,000 bytes, and % has not', wrong USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF may_use('collections') THEN
+        SELECT c.id, c.last_poll_at INTO found_id, polled_at FROM collections AS c WHERE c.name = collection;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no collection %: embedding-assets collections list shows them', quote_literal(collection)
+                USING ERRCODE = 'no_data_found';
+        END IF;
+    END IF;
+    PERFORM append_arrivals(found_id, collection, document_keys, least(coalesce(changed_at, clock_timestamp()), clock_timestamp()),
+        polled_at);
 END $$;
 
 CREATE FUNCTION embedding_assets.enter_use(limit_name text, consumer text, collection_id integer, lane embedding_assets.lane, requests integer, inputs integer, tokens integer, usd double precision, OUT wait double precision, OUT kind text, OUT about text, OUT slot bigint) RETURNS record
@@ -134,6 +204,16 @@ BEGIN
         UPDATE rate_limit_consumers AS x SET last_live_at = clock_timestamp()
         WHERE x.limit_name = l.name AND x.consumer = enter_use.consumer;
     END IF;
+END $$;
+
+CREATE FUNCTION embedding_assets.forget_arrivals() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'embedding_assets', 'pg_temp'
+    AS $$
+BEGIN
+    DELETE FROM work_arrivals AS a WHERE a.collection_id = old.id;
+    DELETE FROM arrivals_aside AS a WHERE a.collection_id = old.id OR a.collection = old.name;
+    RETURN NULL;
 END $$;
 
 CREATE TABLE embedding_assets.rate_limits (
@@ -256,6 +336,20 @@ BEGIN
             about := r.resource;
         END IF;
     END LOOP;
+END $$;
+
+CREATE FUNCTION embedding_assets.may_use(relation text) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    CASE relation
+        WHEN 'work_arrivals' THEN LOCK TABLE ONLY embedding_assets.work_arrivals IN ROW EXCLUSIVE MODE NOWAIT;
+        WHEN 'arrivals_aside' THEN LOCK TABLE ONLY embedding_assets.arrivals_aside IN ROW EXCLUSIVE MODE NOWAIT;
+        ELSE LOCK TABLE ONLY embedding_assets.collections IN ACCESS SHARE MODE NOWAIT;
+    END CASE;
+    RETURN true;
+EXCEPTION WHEN lock_not_available OR undefined_table OR insufficient_privilege THEN
+    RETURN false;
 END $$;
 
 CREATE FUNCTION embedding_assets.move_use(limit_name text, consumer text, collection_id integer, lane embedding_assets.lane, slot bigint, inputs integer, tokens integer) RETURNS bigint
@@ -554,6 +648,27 @@ BEGIN
         END IF;
     END IF;
 END $$;
+
+CREATE TABLE embedding_assets.arrivals_aside (
+    id bigint NOT NULL,
+    collection_id integer,
+    collection text,
+    document_key text,
+    changed_at timestamp with time zone NOT NULL,
+    not_before timestamp with time zone,
+    enqueued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT an_arrival_has_a_collection CHECK ((num_nonnulls(collection_id, collection) = 1))
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='200', vacuum_truncate=off);
+
+ALTER TABLE embedding_assets.arrivals_aside ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME embedding_assets.arrivals_aside_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE embedding_assets.budgets (
     kind text NOT NULL,
@@ -877,7 +992,8 @@ WITH (fillfactor='50');
 CREATE TABLE embedding_assets.source_listings (
     collection_id integer NOT NULL,
     document_key text NOT NULL,
-    signature text NOT NULL
+    signature text NOT NULL,
+    fetched_at timestamp with time zone
 );
 
 CREATE TABLE embedding_assets.vector_garbage (
@@ -926,6 +1042,9 @@ CREATE TABLE embedding_assets.work_items (
     CONSTRAINT work_items_lost_claims_check CHECK ((lost_claims >= 0))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='500', autovacuum_vacuum_cost_delay='0');
+
+ALTER TABLE ONLY embedding_assets.arrivals_aside
+    ADD CONSTRAINT arrivals_aside_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY embedding_assets.budgets
     ADD CONSTRAINT budgets_pkey PRIMARY KEY (kind, holder, period, starts_on);
@@ -1031,6 +1150,8 @@ CREATE INDEX work_items_lost ON embedding_assets.work_items USING btree (line, a
 
 CREATE INDEX work_items_ready ON embedding_assets.work_items USING btree (line, available_at);
 
+CREATE TRIGGER forget_arrivals AFTER DELETE ON embedding_assets.collections FOR EACH ROW EXECUTE FUNCTION embedding_assets.forget_arrivals();
+
 ALTER TABLE ONLY embedding_assets.chunks
     ADD CONSTRAINT chunks_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
 
@@ -1078,9 +1199,6 @@ ALTER TABLE ONLY embedding_assets.vector_garbage
 
 ALTER TABLE ONLY embedding_assets.vector_garbage
     ADD CONSTRAINT vector_garbage_model_id_fkey FOREIGN KEY (model_id) REFERENCES embedding_assets.models(id);
-
-ALTER TABLE ONLY embedding_assets.work_arrivals
-    ADD CONSTRAINT work_arrivals_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY embedding_assets.work_items
     ADD CONSTRAINT work_items_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;

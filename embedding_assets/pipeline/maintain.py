@@ -1,5 +1,7 @@
 """Upkeep of what is stored: vectors that nobody holds are collected, and the index is built where it is missing.
 
+Arrivals of collections that are not there any more are swept up too.
+
 Safe beside running workers, and to be killed at any moment: each batch is a transaction of milliseconds.
 """
 
@@ -7,7 +9,7 @@ from dataclasses import dataclass
 
 from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import collections, vector_garbage, vectors
+from embedding_assets.store import collections, vector_garbage, vectors, work_queue
 from embedding_assets.store.database import Database
 from embedding_assets.store.vector_garbage import Collected
 from embedding_assets.store.vectors import VectorTable
@@ -36,6 +38,7 @@ async def maintain(bench: Workbench, *, grace_seconds: float) -> UpkeepOutcome:
     async with bench.db.transaction() as tx:
         await vectors.create_table(tx, bench.target.table)
         tables = await collections.vector_tables(tx, bench.target.collection_id)
+        await work_queue.forget_orphans(tx)
     marked = deleted = kept = in_grace = 0
     for table in tables:
         marked += await _mark(bench.db, table)

@@ -78,6 +78,7 @@ async def enqueue(
 
 async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datetime | None = None) -> int:
     """Turn up to `arrivals` arrivals into work items, and live changes into obligations; how many were taken."""
+    await tx.execute(_SQL["move_aside"], {"collection_id": collection_id, "arrivals": arrivals})
     cursor = await tx.execute(_SQL["fold"], {"collection_id": collection_id, "arrivals": arrivals, "now": now})
     rows = await cursor.fetchall()
     changed = [row for row in rows if row[2] is not None]
@@ -92,6 +93,12 @@ async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datet
         await tx.execute(_SQL["restart_failures"], values)
         await tx.execute(_SQL["open_obligations"], values)
     return sum(row[3] for row in rows)
+
+
+async def forget_orphans(tx: Tx) -> int:
+    """Delete arrivals of collections that are not there; how many."""
+    row = await (await tx.execute(_SQL["forget_orphans"])).fetchone()
+    return row[0] if row else 0
 
 
 async def claim(

@@ -136,8 +136,10 @@ def test_our_chart_and_dagsters_agree_on_ports_storage_and_image_tag() -> None:
 
 def test_secrets_reach_only_who_needs_them() -> None:
     ours = values_of("chart/values.yaml")["secrets"]["database"]
-    assert ours["key"] == variable_of("database_url")
-    assert {one["name"] for one in DEPLOYMENT["envSecrets"]} == {ours["name"]}
-    assert {one["name"] for one in LAUNCHER["envSecrets"]} == {ours["name"], "embedding-assets-provider"}
+    database = [{"name": variable_of("database_url"), "valueFrom": {"secretKeyRef": ours}}]
+    assert DEPLOYMENT["env"] == LAUNCHER["runK8sConfig"]["containerConfig"]["env"] == database
+    assert "envSecrets" not in DEPLOYMENT
+    assert LAUNCHER["envSecrets"] == [{"name": "embedding-assets-provider"}]
     for part in ("dagsterWebserver", "dagsterDaemon"):
         assert "envSecrets" not in VALUES[part]
+        assert all("valueFrom" not in one for one in VALUES[part]["env"])

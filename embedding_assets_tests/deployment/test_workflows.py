@@ -37,11 +37,19 @@ def workflow(name: str) -> Object:
 
 
 def spec_of(one: Object) -> Object:
-    return one["spec"].get("workflowSpec", one["spec"])
+    """What Argo runs: what is said here over what the template that is named says."""
+    if one["kind"] == "WorkflowTemplate":
+        return one["spec"]
+    own = one["spec"]["workflowSpec"]
+    return {**workflow(own["workflowTemplateRef"]["name"])["spec"], **own}
 
 
 def parameters(one: Object) -> dict[str, str | None]:
-    return {each["name"]: each.get("value") for each in spec_of(one)["arguments"]["parameters"]}
+    given = {each["name"]: each.get("value") for each in spec_of(one)["arguments"]["parameters"]}
+    default = {
+        each["name"]: each.get("value") for each in workflow(f"{RELEASE}-launch")["spec"]["arguments"]["parameters"]
+    }
+    return {**default, **given}
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -96,7 +104,7 @@ def test_its_entrypoint_is_there_and_its_inputs_are_given(name: str) -> None:
 def test_its_placeholders_are_ones_that_argo_fills_in(name: str) -> None:
     one = workflow(name)
     known = {"workflow.uid", *(f"inputs.parameters.{each}" for each in parameters(one))}
-    assert {found for text in strings(one) for found in re.findall(r"\{\{(.*?)\}\}", text)} == known
+    assert {found for text in strings(spec_of(one)) for found in re.findall(r"\{\{(.*?)\}\}", text)} == known
 
 
 @SCHEDULED

@@ -73,7 +73,7 @@ def values_of(name: str) -> Object:
 
 
 def pod_specs(objects: Sequence[Object]) -> dict[str, tuple[Object, Object]]:
-    """Pod labels and pod spec of everything that starts pods; a workflow counts as the pod that it makes."""
+    """Pod labels and pod spec of everything that starts pods; a template of workflows counts as the pod that it makes."""
     found: dict[str, tuple[Object, Object]] = {}
     for one in objects:
         where = f"{one['kind']}/{one['metadata']['name']}"
@@ -81,16 +81,14 @@ def pod_specs(objects: Sequence[Object]) -> dict[str, tuple[Object, Object]]:
             case "Deployment" | "Job":
                 template = one["spec"]["template"]
                 found[where] = template["metadata"]["labels"], template["spec"]
-            case "CronWorkflow":
-                found[where] = workflow_pod(one["spec"]["workflowSpec"])
             case "WorkflowTemplate":
-                found[where] = workflow_pod(one["spec"])
+                found[where] = _workflow_pod(one["spec"])
             case _:
                 pass
     return found
 
 
-def workflow_pod(spec: Object) -> tuple[Object, Object]:
+def _workflow_pod(spec: Object) -> tuple[Object, Object]:
     """What Argo makes of a workflow with container templates: its labels, and the pod but for Argo's own containers."""
     pod = {key: spec[key] for key in ("serviceAccountName", "securityContext", "volumes")}
     pod["containers"] = [{"name": "main", **template["container"]} for template in spec["templates"]]

@@ -9,6 +9,45 @@ INSERT INTO embedding_assets.work_arrivals (collection_id, document_key, changed
 SELECT %(collection_id)s, a.document_key, a.changed_at, %(not_before)s, %(lane)s::embedding_assets.lane
 FROM unnest(%(document_keys)s::text[], %(changed_at)s::timestamptz[]) AS a (document_key, changed_at)
 
+-- name: move_aside
+-- What came while producers could not use work_arrivals, to where a fold takes it. Of a row without a key, all that is known.
+WITH moved AS (
+    DELETE FROM embedding_assets.arrivals_aside WHERE id = ANY (ARRAY(
+        SELECT a.id FROM embedding_assets.arrivals_aside AS a
+        WHERE a.collection_id = %(collection_id)s
+           OR a.collection = (SELECT name FROM embedding_assets.collections WHERE id = %(collection_id)s)
+        ORDER BY a.id LIMIT %(arrivals)s FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING collection, document_key, changed_at, not_before, enqueued_at
+)
+INSERT INTO embedding_assets.work_arrivals (collection_id, document_key, changed_at, not_before, enqueued_at)
+SELECT c.id, k.document_key, m.changed_at,
+       -- Told by name, when nobody could look up the last poll.
+       CASE WHEN m.collection IS NULL THEN m.not_before ELSE least(c.last_poll_at, m.enqueued_at) END, m.enqueued_at
+FROM moved AS m
+CROSS JOIN embedding_assets.collections AS c
+CROSS JOIN LATERAL (
+    SELECT m.document_key WHERE m.document_key IS NOT NULL
+    UNION SELECT d.document_key FROM embedding_assets.documents AS d
+    WHERE m.document_key IS NULL AND d.collection_id = c.id AND d.deleted_at IS NULL
+    UNION SELECT s.document_key FROM embedding_assets.source_listings AS s
+    WHERE m.document_key IS NULL AND s.collection_id = c.id
+) AS k
+WHERE c.id = %(collection_id)s
+
+-- name: forget_orphans
+-- Arrivals of collections that are not there: removed while an application's transaction was open, or never known by that name.
+WITH from_arrivals AS (
+    DELETE FROM embedding_assets.work_arrivals AS a
+    WHERE NOT EXISTS (SELECT FROM embedding_assets.collections AS c WHERE c.id = a.collection_id)
+    RETURNING 1
+), from_aside AS (
+    DELETE FROM embedding_assets.arrivals_aside AS a
+    WHERE NOT EXISTS (SELECT FROM embedding_assets.collections AS c WHERE c.id = a.collection_id OR c.name = a.collection)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM from_arrivals) + (SELECT count(*) FROM from_aside)
+
 -- name: fold
 -- Taken by SKIP LOCKED and never by an id watermark: a lower id may commit later.
 WITH taken AS (
@@ -206,6 +245,10 @@ WHERE c.id = %(collection_id)s
 -- Whether a run would find anything: arrivals not folded yet, or items that may be claimed.
 SELECT EXISTS (SELECT FROM embedding_assets.work_arrivals WHERE collection_id = %(collection_id)s)
     OR EXISTS (
+        SELECT FROM embedding_assets.arrivals_aside AS a
+        WHERE a.collection_id = %(collection_id)s
+           OR a.collection = (SELECT name FROM embedding_assets.collections WHERE id = %(collection_id)s))
+    OR EXISTS (
         SELECT FROM unnest(%(shards)s::smallint[]) AS s (shard)
         CROSS JOIN unnest(enum_range(NULL::embedding_assets.lane)) AS l (lane)
         CROSS JOIN LATERAL (
@@ -242,7 +285,11 @@ GROUP BY 1, 2, 3
 UNION ALL
 SELECT c.name, a.lane::text, 'arrived', count(*),
        extract(epoch FROM clock_timestamp() - min(a.enqueued_at))::float8
-FROM embedding_assets.work_arrivals AS a JOIN embedding_assets.collections AS c ON c.id = a.collection_id
+FROM (
+    SELECT collection_id, lane, enqueued_at FROM embedding_assets.work_arrivals
+    UNION ALL SELECT coalesce(x.collection_id, n.id), 'live', x.enqueued_at FROM embedding_assets.arrivals_aside AS x
+              LEFT JOIN embedding_assets.collections AS n ON n.name = x.collection
+) AS a JOIN embedding_assets.collections AS c ON c.id = a.collection_id
 GROUP BY 1, 2
 ORDER BY 1, 2, 3
 

@@ -1,0 +1,1 @@
+"""What operators rely on: rules, alerts, runbook, and real Prometheus and Alertmanager (marked `ops`)."""
