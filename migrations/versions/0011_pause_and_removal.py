@@ -1,11 +1,11 @@
-"""Pausing a collection by hand, and removing one with everything that is its own: `0010_pause_and_removal.sql`."""
+"""Pausing a collection by hand, and removing one with everything that is its own: `0011_pause_and_removal.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """What is half removed would look like a collection again: there is no way back."""
-    message = "0010 has no way back: restore the backup taken before it"
+    message = "0011 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
