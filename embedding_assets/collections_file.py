@@ -44,6 +44,7 @@ class CollectionEntry(StrictTable):
     paused: bool = False
     requeue: bool = True
     run_groups: int = Field(default=1, ge=1, le=SHARDS)
+    poll_interval: float | None = Field(default=None, ge=60, le=86_400)
     source: dict[str, object]
     chunking: ChunkingTable = ChunkingTable()
     model: ModelTable

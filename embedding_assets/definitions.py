@@ -54,7 +54,7 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
         assets=[build_document_assets(collection, entry, freshness_seconds=settings.freshness_seconds)],
         asset_checks=[build_stored_checks(collection)],
         schedules=build_schedules(collection, entry.run_groups),
-        sensors=build_sensors(collection, settings.retries_trigger),
+        sensors=build_sensors(collection, settings.retries_trigger, entry.poll_interval),
     )
     longest = longest_run_seconds(settings.max_run_seconds, settings.finish_seconds)
     upkeep = build_upkeep(collection, max_runtime_tag(longest))

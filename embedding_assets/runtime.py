@@ -23,8 +23,8 @@ from embedding_assets.pipeline.switching import AppliedStep, apply_collection
 from embedding_assets.pipeline.workbench import LimitName, Pace, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
 from embedding_assets.providers.notifiers import build_notifiers
-from embedding_assets.providers.sources.registry import build_source
 from embedding_assets.settings import Settings
+from embedding_assets.sources import close_source, source_of
 from embedding_assets.store import collections, migrations, rate_limiter
 from embedding_assets.store.collections import AppliedCollection, CollectionSettings
 from embedding_assets.store.database import Database
@@ -130,7 +130,7 @@ def check_entry(settings: Settings, name: str, entry: CollectionEntry) -> None:
         CollectionsFileError: one of them has a key or a value that it does not take.
     """
     try:
-        build_source(entry.source)
+        source_of(entry.source, lambda: database_urls(settings).database)
         _embedder_of(settings, entry, wire_format=None)
     except ValueError as error:
         message = f"{settings.collections_file}: collections.{name}: {error}"
@@ -151,7 +151,7 @@ async def open_workbench(
         async with db.transaction() as tx:
             found = await collections.find(tx, collection)
         both = agreed(file, found, collection)
-        source, pace = build_source(both.active.entry.source), _pace(settings)
+        source, pace = source_of(both.active.entry.source, lambda: db.url), _pace(settings)
         target = _target(file, both.applied, both.active)
         bench = Workbench(db, source, _embedder(settings, both.active), target, run_id, pace)
         if both.building:
@@ -161,6 +161,7 @@ async def open_workbench(
         try:
             yield bench
         finally:
+            close_source(source)
             for one in (bench, bench.building):
                 if one:
                     await one.embedder.aclose()

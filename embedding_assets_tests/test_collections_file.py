@@ -20,7 +20,7 @@ from embedding_assets.domain.models import Distance, EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
 from embedding_assets.limit_tables import BudgetsTable, LimitEntry
 from embedding_assets.model_tables import ChunkingTable, IndexTable, ModelTable
-from embedding_assets.providers.sources.registry import build_source
+from embedding_assets.sources import source_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -211,7 +211,7 @@ def test_the_demo_reads_a_folder_that_is_named(tmp_path: Path, monkeypatch: pyte
 
 def test_the_example_is_a_collections_file_with_a_source_that_is_known() -> None:
     for entry in load_collections_file(EXAMPLE).collections.values():
-        build_source(entry.source)
+        source_of(entry.source, lambda: "")
 
 
 def test_the_example_shows_every_key() -> None:

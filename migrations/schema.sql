@@ -736,6 +736,9 @@ CREATE TABLE embedding_assets.collections (
     inputs_per_document double precision,
     active_options jsonb DEFAULT '{}'::jsonb NOT NULL,
     building_options jsonb,
+    source_cursor text,
+    last_listed_at timestamp with time zone,
+    withheld_deletions integer DEFAULT 0 NOT NULL,
     paused_since timestamp with time zone,
     removing text,
     CONSTRAINT a_build_is_whole CHECK (((building_model_id IS NULL) = (building_options IS NULL))),
@@ -743,7 +746,8 @@ CREATE TABLE embedding_assets.collections (
     CONSTRAINT collections_freshness_seconds_check CHECK ((freshness_seconds > (0)::double precision)),
     CONSTRAINT collections_inputs_per_document_check CHECK ((inputs_per_document > (0)::double precision)),
     CONSTRAINT collections_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,40}$'::text)),
-    CONSTRAINT collections_weight_check CHECK ((weight > (0)::double precision))
+    CONSTRAINT collections_weight_check CHECK ((weight > (0)::double precision)),
+    CONSTRAINT collections_withheld_deletions_check CHECK ((withheld_deletions >= 0))
 );
 
 ALTER TABLE embedding_assets.collections ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (

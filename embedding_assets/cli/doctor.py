@@ -28,6 +28,7 @@ from embedding_assets.cli.findings import (
     judge_rights,
     judge_server,
     judge_variables,
+    judge_withheld,
     ok,
 )
 from embedding_assets.cli.rendering import out, print_json, visible, visible_lines
@@ -144,7 +145,7 @@ async def _collection(settings: "Settings", name: str, asked: set[str]) -> Async
     """Everything of one collection; `asked` has the models (by fingerprint) that answered already."""
     from embedding_assets.domain.circuits import in_the_way  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
-    from embedding_assets.store import circuits, work_queue  # noqa: PLC0415 - as above
+    from embedding_assets.store import circuits, source_listings, work_queue  # noqa: PLC0415 - as above
 
     findings: list[Finding] = []
     with _told(findings, f"{name}: settings"):
@@ -164,6 +165,8 @@ async def _collection(settings: "Settings", name: str, asked: set[str]) -> Async
                 circuit = in_the_way(await circuits.open_circuits(tx, bench.target.circuits.all))
                 yield judge_circuit(f"{name}: circuit", circuit, name)
                 yield judge_queue(await work_queue.queue_depth(tx), name, settings.freshness_seconds)
+                polled = await source_listings.poll_state(tx, bench.target.collection_id)
+                yield judge_withheld(f"{name}: deletions", polled.withheld_deletions, name)
     for finding in findings:
         yield finding
 

@@ -122,6 +122,15 @@ def judge_circuit(check: str, circuit: "OpenCircuit | None", collection: str) ->
     return warning(check, circuit.sentence, advice)
 
 
+def judge_withheld(check: str, withheld: int, collection: str) -> Finding:
+    """Whether the last listing lacked so many documents that nobody believed it."""
+    if not withheld:
+        return ok(check, "none withheld")
+    found = f"{counted(withheld, 'document')} of the listing before are gone at once, and stay searchable"
+    advice = f"mend the source, or if they are meant: embedding-assets sync {collection} --confirm-deletions"
+    return warning(check, found, advice)
+
+
 def judge_heartbeats(beats: "Mapping[str, datetime] | None", now: datetime) -> Finding:
     """Whether Dagster's daemon is alive; a person may do without it, so nothing here is a failure."""
     advice = "nothing is polled or processed by itself: embedding-assets up"

@@ -43,6 +43,9 @@ def sync(
     confirm_deletions: Annotated[
         bool, typer.Option("--confirm-deletions", help="Believe a listing that lost many documents at once.")
     ] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="List all of it, also where the source could be asked for its changes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Poll sources and queue what changed.
@@ -53,7 +56,12 @@ def sync(
 
     settings = current_settings()
     names = collections or list(collections_file(settings).collections)
-    found = {name: run_async(lambda name=name: sync_collection(settings, name, confirm_deletions)) for name in names}
+    found = {
+        name: run_async(
+            lambda name=name: sync_collection(settings, name, confirm_deletions=confirm_deletions, whole=whole)
+        )
+        for name in names
+    }
     if as_json:
         print_json({name: sync_facts(outcome) for name, outcome in found.items()})
     else:
@@ -97,13 +105,15 @@ def run(
         _print_run(collection, outcome)
 
 
-async def sync_collection(settings: "Settings", collection: str, confirm_deletions: bool) -> "SyncOutcome":
+async def sync_collection(
+    settings: "Settings", collection: str, *, confirm_deletions: bool, whole: bool = False
+) -> "SyncOutcome":
     """Poll one source; raises as `open_workbench` and `sync_source` do."""
     from embedding_assets.pipeline.sync import sync_source  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
 
     async with open_workbench(settings, collection, run_id=run_name()) as bench:
-        return await sync_source(bench, confirm_deletions=confirm_deletions)
+        return await sync_source(bench, confirm_deletions=confirm_deletions, whole=whole)
 
 
 async def _process(
@@ -136,8 +146,9 @@ def _counter(shown: Progress, waiting: int) -> "Callable[[Tally], None]":
 def sync_line(outcome: "SyncOutcome") -> str:
     """What a poll found, in one line."""
     difference = outcome.difference
+    listed = "listed" if outcome.whole else "told as changed"
     line = (
-        f"{difference.listed:,} listed, {difference.new:,} new, {difference.changed:,} changed, "
+        f"{difference.listed:,} {listed}, {difference.new:,} new, {difference.changed:,} changed, "
         f"{difference.missing:,} missing, {outcome.enqueued:,} enqueued"
     )
     return line + (
@@ -157,6 +168,7 @@ def sync_facts(outcome: "SyncOutcome") -> dict[str, int | bool]:
         "withheld": outcome.withheld,
         "unnameable": outcome.unnameable,
         "initial": outcome.initial,
+        "whole": outcome.whole,
     }
 
 

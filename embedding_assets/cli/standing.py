@@ -100,6 +100,11 @@ def waits(standing: Standing) -> list[str]:
     lines = [_paused_line(standing)] if row.paused else []
     if row.last_poll_at is None:
         lines.append(f"never polled: embedding-assets sync {row.collection}")
+    if row.withheld_deletions:
+        lines.append(
+            f"{counted(row.withheld_deletions, 'deletion')} withheld, too many at once: mend the source, or if they are meant "
+            f"embedding-assets sync {row.collection} --confirm-deletions"
+        )
     if standing.building:
         lines.append(f"model {visible(standing.building)} is being built: embedding-assets reembed {row.collection}")
     for depth in standing.queue:

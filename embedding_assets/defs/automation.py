@@ -7,7 +7,7 @@ import dagster as dg
 from embedding_assets.defs import names
 from embedding_assets.defs.resources import Workbenches
 from embedding_assets.defs.telling import escalation_tick, failed_runs_tick
-from embedding_assets.defs.ticks import EmbedTick, Tick, embed_tick, retry_tick, source_tick
+from embedding_assets.defs.ticks import EmbedTick, Tick, embed_tick, reconcile_tick, retry_tick, source_tick
 
 _SENSOR_SECONDS = 60
 
@@ -33,13 +33,26 @@ def build_schedules(collection: str, run_groups: int) -> list[dg.ScheduleDefinit
     def every_minute(context: dg.ScheduleEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> EmbedTick:
         return embed_tick(context.instance, workbenches, collection, run_groups)
 
-    return [every_minute, checks]
+    @dg.schedule(
+        name=f"{collection}__nightly_reconcile",
+        job_name=names.sync_sources_job(collection),
+        cron_schedule="47 2 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Lists all of a source that polls ask only for its changes: finds what these missed.",
+    )
+    def nightly_reconcile(context: dg.ScheduleEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> Tick:
+        return reconcile_tick(context.instance, workbenches, collection)
+
+    return [every_minute, checks, nightly_reconcile]
 
 
-def build_sensors(collection: str, retries_trigger: Literal["dagster", "argo"]) -> list[dg.SensorDefinition]:
+def build_sensors(
+    collection: str, retries_trigger: Literal["dagster", "argo"], poll_interval: float | None = None
+) -> list[dg.SensorDefinition]:
     """Source changes and due retries; and who is told of escalations and failed runs.
 
-    The sensor of due retries is stopped until somebody starts it where Argo is their trigger; both at once do no harm.
+    The source is polled every `poll_interval` seconds; None: as the settings say. The sensor of due retries is stopped until
+    somebody starts it where Argo is their trigger; both at once do no harm.
     """
     retries = dg.DefaultSensorStatus.RUNNING if retries_trigger == "dagster" else dg.DefaultSensorStatus.STOPPED
 
@@ -51,7 +64,7 @@ def build_sensors(collection: str, retries_trigger: Literal["dagster", "argo"]) 
         description="Polls the source every poll interval.",
     )
     def source_changes(context: dg.SensorEvaluationContext, workbenches: dg.ResourceParam[Workbenches]) -> Tick:
-        return source_tick(context.instance, workbenches, collection)
+        return source_tick(context.instance, workbenches, collection, poll_interval)
 
     @dg.sensor(
         name=f"{collection}__due_retries",

@@ -23,6 +23,9 @@ class SyncSourcesConfig(dg.Config):
     confirm_deletions: bool = Field(
         default=False, description="Believe a listing that lost more than 10 % and more than 20 documents."
     )
+    whole: bool = Field(
+        default=False, description="List all of the source, also where it could be asked for its changes."
+    )
 
 
 def build_jobs(collection: str, longest_seconds: int) -> dg.Definitions:
@@ -55,18 +58,18 @@ def _asset_jobs(collection: str, time_limit: Mapping[str, str]) -> dg.Definition
 
 def _sync_job(collection: str, time_limit: Mapping[str, str]) -> dg.JobDefinition:
 
-    @dg.op(name=f"{collection}__poll_source")
+    @dg.op(name=names.poll_step(collection))
     def poll_source(
         context: dg.OpExecutionContext, config: SyncSourcesConfig, workbenches: dg.ResourceParam[Workbenches]
     ) -> None:
         with clear_failures():
-            outcome = run_interruptibly(_sync(workbenches, collection, context.run_id, config.confirm_deletions))
+            outcome = run_interruptibly(_sync(workbenches, collection, context.run_id, config))
         context.log.info(_sync_summary(outcome))
         context.add_output_metadata(_sync_numbers(outcome))
 
     @dg.job(
         name=names.sync_sources_job(collection),
-        description="Lists the source and queues what is new, changed or gone. Deletes nothing by itself.",
+        description="Asks the source what is new, changed or gone, and queues it. Deletes nothing by itself.",
         tags=time_limit,
         executor_def=dg.in_process_executor,
     )
@@ -97,9 +100,9 @@ def _reprocess_job(collection: str, time_limit: Mapping[str, str]) -> dg.JobDefi
     return reprocess_failed_documents
 
 
-async def _sync(workbenches: Workbenches, collection: str, run_id: str, confirm_deletions: bool) -> SyncOutcome:  # noqa: FBT001
+async def _sync(workbenches: Workbenches, collection: str, run_id: str, config: SyncSourcesConfig) -> SyncOutcome:
     async with workbenches.open(collection, run_id=run_id) as bench:
-        return await sync_source(bench, confirm_deletions=confirm_deletions)
+        return await sync_source(bench, confirm_deletions=config.confirm_deletions, whole=config.whole)
 
 
 async def _requeue(workbenches: Workbenches, collection: str, run_id: str) -> int:
@@ -121,7 +124,8 @@ def _sync_numbers(outcome: SyncOutcome) -> dict[str, int]:
 
 
 def _sync_summary(outcome: SyncOutcome) -> str:
-    counts = ", ".join(f"{count} {name}" for name, count in _sync_numbers(outcome).items())
+    asked = "" if outcome.whole else "asked for changes only: "
+    counts = asked + ", ".join(f"{count} {name}" for name, count in _sync_numbers(outcome).items())
     if not outcome.withheld:
         return counts
     return f"{counts}. So many deletions at once are not believed: run again with confirm_deletions if they are meant"

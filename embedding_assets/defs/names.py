@@ -29,6 +29,11 @@ def embed_documents_step(collection: str) -> str:
     return f"{collection}__documents"
 
 
+def poll_step(collection: str) -> str:
+    """The one step of the job that polls the source."""
+    return f"{collection}__poll_source"
+
+
 def sync_sources_job(collection: str) -> str:
     """The job that polls the source."""
     return f"{collection}__sync_sources"

@@ -75,8 +75,13 @@ def _idle(
     return dg.SkipReason("nothing is ready" + ("; recorded that everything known is published" if beat else ""))
 
 
-def source_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collection: str) -> Tick:
-    """Poll the source when the last poll, or the last attempt at one, is older than the poll interval."""
+def source_tick(
+    instance: dg.DagsterInstance, workbenches: Workbenches, collection: str, poll_interval: float | None = None
+) -> Tick:
+    """Poll the source when the last poll, or the last attempt at one, is older than the poll interval.
+
+    `poll_interval` is the collection's own, in seconds; None: that of the settings.
+    """
     job_name = names.sync_sources_job(collection)
     if busy := in_progress(instance, _longest(workbenches), job_name=job_name):
         return dg.SkipReason(f"run {busy[:8]} polls the source")
@@ -85,11 +90,24 @@ def source_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collecti
         return state
     # A failed poll leaves last_poll_at as it was; without its own run's time it would be repeated every tick.
     polls = [at for at in (state.last_poll_at, last_started(instance, job_name)) if at]
-    interval = workbenches.settings.poll_interval_seconds
+    interval = poll_interval or workbenches.settings.poll_interval_seconds
     waited = (state.now - max(polls)).total_seconds() if polls else interval
     if waited < interval:
         return dg.SkipReason(f"the last poll is {waited:.0f} s old, of {interval:.0f} s")
     return dg.RunRequest()
+
+
+def reconcile_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collection: str) -> Tick:
+    """List all of a source that is otherwise asked for its changes."""
+    job_name = names.sync_sources_job(collection)
+    if busy := in_progress(instance, _longest(workbenches), job_name=job_name):
+        return dg.SkipReason(f"run {busy[:8]} polls the source; the next poll lists all of it when that is overdue")
+    state = _readiness(workbenches, collection)
+    if isinstance(state, dg.SkipReason):
+        return state
+    if not state.asked_for_changes:
+        return dg.SkipReason("every poll of this source lists all of it")
+    return dg.RunRequest(run_config={"ops": {names.poll_step(collection): {"config": {"whole": True}}}})
 
 
 def retry_tick(instance: dg.DagsterInstance, workbenches: Workbenches, collection: str) -> Tick:

@@ -1,24 +1,29 @@
-"""The three things the pipeline asks of the outside world: a source of documents, an embedder, somebody to tell.
+"""What the pipeline asks of the outside world: a source of documents, an embedder, somebody to tell.
 
 Implementations live in providers/; there is no port for the store, which is tested on a real PostgreSQL.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_assets.domain.documents import Document, ListedDocument
+from embedding_assets.domain.documents import ChangedDocument, Document, ListedDocument
 from embedding_assets.domain.failures import ErrorType
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.notices import Notice
 from embedding_assets.domain.prices import PriceOrigin
+from embedding_assets.domain.tables import TableActivity, TableRow
 
 
 class Source(Protocol):
-    """Where a collection's documents come from. Methods block; the pipeline calls them in threads, concurrently."""
+    """Where a collection's documents come from. Methods block; the pipeline calls them in threads, concurrently.
+
+    A source that holds connections may have a method `close`, called without arguments at the end of a run.
+    """
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Every document there is now, without content.
@@ -35,6 +40,58 @@ class Source(Protocol):
             DocumentMissing: definitely not there, and the root is readable.
             SourceError: `root_unavailable`, `source_unreadable`, `undecodable` or `too_large`.
         """
+        ...
+
+
+@runtime_checkable
+class IncrementalSource(Source, Protocol):
+    """A source that can tell what changed: polls ask it for that, and list all of it once a day.
+
+    A cursor is a text of its own, kept in the transaction that enqueues what was told, and dropped when the collection's
+    `source` is edited.
+    """
+
+    def next_cursor(self, cursor: str | None) -> str:
+        """Asked before a poll reads: from here on the next poll finds whatever this one may miss.
+
+        `cursor` is where this poll begins, None when it lists everything for the first time.
+
+        Raises:
+            SourceError: `root_unavailable`.
+        """
+        ...
+
+    def changes_since(self, cursor: str) -> Iterator[ChangedDocument]:
+        """What changed or went since the cursor; telling of more does no harm.
+
+        Raises:
+            ValueError: at once: it is no cursor of this source; everything is listed instead.
+            SourceError: `root_unavailable`; nothing of what was told is kept then.
+        """
+        ...
+
+
+class TableReader(Protocol):
+    """A table of somebody else's, read only; store/foreign_tables has the one there is. Raises SourceError only."""
+
+    def read(self, document_key: str, *, max_bytes: int) -> TableRow | None:
+        """The row of this key; None when there is none, or it is marked as deleted. A larger one comes without content."""
+        ...
+
+    def listing(self) -> Iterator[ListedDocument]:
+        """Every row that is not marked as deleted."""
+        ...
+
+    def changes(self, since: datetime) -> Iterator[ChangedDocument]:
+        """Rows whose time of change, or of deletion, is `since` or later."""
+        ...
+
+    def activity(self) -> TableActivity:
+        """The time there, and which transactions may still commit what they did before it."""
+        ...
+
+    def close(self) -> None:
+        """Close its connections."""
         ...
 
 

@@ -26,7 +26,8 @@ class Readiness:
 
     `ready` is whether a run would find work, `due_retries` how many failed documents may be tried again, `overdue` how
     many live changes are past their promise. `held_up_by` keeps every request back: a budget, or the provider's own word;
-    `circuit` is open, and keeps everybody from claiming. `runs_alive` are those that hold a shard.
+    `circuit` is open, and keeps everybody from claiming. `runs_alive` are those that hold a shard. `asked_for_changes`: polls do
+    not list all of the source.
     """
 
     now: datetime
@@ -39,6 +40,7 @@ class Readiness:
     circuit: OpenCircuit | None = None
     runs_alive: frozenset[str] = frozenset()
     paused_by_hand: bool = False
+    asked_for_changes: bool = False
 
 
 async def readiness(db: Database, collection: str, shards: Sequence[int] = range(SHARDS)) -> Readiness | None:
@@ -59,6 +61,7 @@ async def readiness(db: Database, collection: str, shards: Sequence[int] = range
             held_up_by=await rate_limiter.held_up_by(tx, applied.id),
             circuit=in_the_way(await circuits.open_circuits(tx, scopes.all)),
             runs_alive=frozenset(await work_queue.runs_alive(tx, applied.id)),
+            asked_for_changes=(await source_listings.poll_state(tx, applied.id)).cursor is not None,
         )
 
 

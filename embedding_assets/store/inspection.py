@@ -45,6 +45,7 @@ class Freshness:
     """One collection at a glance. `open_promises` are live changes not published yet, `overdue` those past their hour.
 
     `paused` by its file or by hand; `paused_since` by hand.
+    The last listing lacked `withheld_deletions` documents, too many at once to be believed.
     """
 
     collection: str
@@ -59,6 +60,7 @@ class Freshness:
     oldest_change_seconds: float | None
     model: str
     dimensions: int
+    withheld_deletions: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ def test_sync_counts_what_is_new_and_then_finds_nothing(applied: Project) -> Non
     applied.write("one.md", "One.")
     assert applied.call("sync", "--json").json()["handbook"] | {"enqueued": 1, "initial": True, "listed": 1} == {
         "listed": 1, "new": 1, "changed": 0, "missing": 0, "enqueued": 1, "withheld": 0, "unnameable": 0, "initial": True,
+            "whole": True,
     }  # fmt: skip
     assert applied.call("sync").out == "handbook: 1 listed, 0 new, 0 changed, 0 missing, 0 enqueued\n"
 

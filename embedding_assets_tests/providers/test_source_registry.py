@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from embedding_assets.domain.ports import IncrementalSource
 from embedding_assets.providers.sources.directory import DirectorySource
 from embedding_assets.providers.sources.registry import build_source
 from embedding_assets.providers.sources.stdlib_docs import StdlibDocsSource
@@ -57,7 +58,7 @@ def test_stdlib_takes_module_globs() -> None:
 def test_unknown_type_is_named_with_the_types_there_are(source_type: object) -> None:
     message = refusal({"type": source_type})
     assert repr(source_type) in message
-    assert "'directory', 'python-stdlib'" in message
+    assert "'directory', 'postgres-table', 'python-stdlib'" in message
 
 
 def test_missing_type_is_told(tmp_path: Path) -> None:
@@ -133,6 +134,41 @@ def test_other_packages_register_types_by_entry_point(tmp_path: Path, monkeypatc
     source = build_source({"type": "wiki", "space": "handbook"})
     assert [listed.document_key for listed in source.list_documents()] == ["handbook"]
     assert "'wiki'" in refusal({"type": "unknown"})
+
+
+EVENTS = (
+    WIKI
+    + """
+class Events(Wiki):
+    def next_cursor(self, cursor):
+        return str(int(cursor or 0) + 1)
+
+    def changes_since(self, cursor):
+        yield ChangedDocument(self.space, None, None)
+
+class HalfEvents(Wiki):
+    def changes_since(self, cursor):
+        return iter(())
+"""
+)
+
+
+def test_a_registered_type_may_tell_its_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = EVENTS.replace("import Document,", "import ChangedDocument, Document,")
+    install(tmp_path, "events-source", "events = registered_events:Events", "registered_events", code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = build_source({"type": "events", "space": "handbook"})
+    assert isinstance(source, IncrementalSource)
+    assert [change.signature for change in source.changes_since(source.next_cursor("1"))] == [None]
+
+
+def test_a_registered_type_with_half_of_what_tells_changes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = EVENTS.replace("import Document,", "import ChangedDocument, Document,")
+    install(tmp_path, "half-source", "half = registered_half:HalfEvents", "registered_half", code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "built a HalfEvents without next_cursor and changes_since" in refusal({"type": "half", "space": "x"})
 
 
 def test_type_registered_twice_is_refused_naming_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from embedding_assets.store.database import Database, Tx
 from embedding_assets_tests.support.collections import CHUNKER, make_collection
 from embedding_assets_tests.support.database import on_database
 from embedding_assets_tests.support.documents import prepared, publish
-from embedding_assets_tests.support.listings import listed
+from embedding_assets_tests.support.listings import compared, listed
 from embedding_assets_tests.support.queue import ALL_SHARDS, NOON
 
 
@@ -152,7 +152,7 @@ async def test_known_keys_are_stored_or_listed_and_in_the_shards_asked_for(db: D
     async with db.transaction() as tx:
         await publish(tx, docs, prepared("stored", ["One."]), prepared("erased", ["Two."]))
         await corpus.erase(tx, docs.id, ["erased"])
-        await source_listings.compare(tx, docs.id, listed("listed", "stored"))
+        await compared(tx, docs.id, listed("listed", "stored"))
         await source_listings.remember(tx, docs.id, polled_at=NOON)
         assert await corpus.known_keys(tx, docs.id, ALL_SHARDS) == ["listed", "stored"]
         assert await corpus.known_keys(tx, docs.id, [shard_of("listed")]) == ["listed"]

@@ -9,7 +9,7 @@ from embedding_assets.store.inspection import StoredProblems
 from embedding_assets_tests.support.collections import make_collection
 from embedding_assets_tests.support.database import on_database
 from embedding_assets_tests.support.documents import prepared, publish, store
-from embedding_assets_tests.support.listings import listed
+from embedding_assets_tests.support.listings import compared, listed
 from embedding_assets_tests.support.queue import NOON, arrive, at, change, claim, put
 
 
@@ -34,7 +34,7 @@ async def test_a_key_that_nobody_knows_is_in_no_state(db: Database) -> None:
 async def test_every_state_of_a_document_is_told_at_once(db: Database) -> None:
     docs = await make_collection(db, tracked_since=NOON)
     async with db.transaction() as tx:
-        await source_listings.compare(tx, docs.id, listed("a"))
+        await compared(tx, docs.id, listed("a"))
         await source_listings.remember(tx, docs.id, polled_at=NOON)
         await publish(tx, docs, prepared("a", ["One. ", "Two."], version=3, title="A", uri="a:"), chunker="chunker-0")
         await change(tx, docs, "a", when=at(1))
@@ -52,9 +52,7 @@ async def test_every_state_of_a_document_is_told_at_once(db: Database) -> None:
 async def test_a_key_half_remembered_is_suggested(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await source_listings.compare(
-            tx, docs.id, listed("guide/Install.md", "guide/reinstall.md", "100%.md", "README.md")
-        )
+        await compared(tx, docs.id, listed("guide/Install.md", "guide/reinstall.md", "100%.md", "README.md"))
         await source_listings.remember(tx, docs.id, polled_at=NOON)
         assert await inspection.similar_keys(tx, "docs", "install") == ["guide/Install.md", "guide/reinstall.md"]
         assert await inspection.similar_keys(tx, "docs", "%") == ["100%.md"]
@@ -65,7 +63,7 @@ async def test_collections_are_seen_at_a_glance(db: Database) -> None:
     docs = await make_collection(db, tracked_since=NOON)
     await make_collection(db, "empty")
     async with db.transaction() as tx:
-        await source_listings.compare(tx, docs.id, listed("a", "b", "c"))
+        await compared(tx, docs.id, listed("a", "b", "c"))
         await source_listings.remember(tx, docs.id, polled_at=at(5))
         await publish(tx, docs, prepared("a", ["One."]))
         await change(tx, docs, "b", when=at(1))

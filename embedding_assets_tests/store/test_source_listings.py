@@ -12,7 +12,7 @@ from embedding_assets.store.database import Database, Tx
 from embedding_assets.store.source_listings import LastPoll, ListingDifference
 from embedding_assets_tests.support.collections import MadeCollection, make_collection
 from embedding_assets_tests.support.database import on_database, waiting_for_a_lock
-from embedding_assets_tests.support.listings import listed
+from embedding_assets_tests.support.listings import compared, listed
 from embedding_assets_tests.support.queue import NOON, at
 
 
@@ -27,7 +27,7 @@ async def _poll(
     """A whole poll, as sync does it."""
     async with db.transaction() as tx:
         last = await source_listings.lock(tx, docs.id)
-        difference = await source_listings.compare(tx, docs.id, listing)
+        difference = await compared(tx, docs.id, listing)
         await source_listings.enqueue_changed(tx, docs.id, lane=Lane.LIVE, not_before=last.last_poll_at)
         if deletions:
             await source_listings.enqueue_missing(tx, docs.id, not_before=last.last_poll_at)
@@ -46,10 +46,12 @@ async def _take_arrivals(tx: Tx) -> list[tuple[str, datetime | None, datetime | 
 async def test_the_first_poll_finds_everything_new_and_starts_the_tracking(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        assert await source_listings.lock(tx, docs.id) == LastPoll(None, None)
+        assert await source_listings.lock(tx, docs.id) == LastPoll(None, None, None)
     assert await _poll(db, docs, listed("a", "b")) == ListingDifference(listed=2, known=0, new=2, changed=0, missing=0)
     async with db.transaction() as tx:
-        assert await source_listings.lock(tx, docs.id) == LastPoll(tracked_since=NOON, last_poll_at=NOON)
+        assert await source_listings.lock(tx, docs.id) == LastPoll(
+            tracked_since=NOON, last_poll_at=NOON, last_listed_at=NOON
+        )
         assert await _take_arrivals(tx) == [("a", NOON, None, "live"), ("b", NOON, None, "live")]
 
 
@@ -59,7 +61,9 @@ async def test_a_later_poll_keeps_the_start_of_the_tracking(db: Database) -> Non
     await _poll(db, docs, listed("a"), at_time=at(0))
     await _poll(db, docs, listed("a"), at_time=at(5))
     async with db.transaction() as tx:
-        assert await source_listings.lock(tx, docs.id) == LastPoll(tracked_since=at(0), last_poll_at=at(5))
+        assert await source_listings.lock(tx, docs.id) == LastPoll(
+            tracked_since=at(0), last_poll_at=at(5), last_listed_at=at(5)
+        )
 
 
 @on_database
@@ -113,7 +117,7 @@ async def test_a_document_that_comes_back_is_new(db: Database) -> None:
 async def test_the_first_poll_is_the_initial_load_in_the_lane_it_is_given(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
-        await source_listings.compare(tx, docs.id, listed("a", changed_at=None))
+        await compared(tx, docs.id, listed("a", changed_at=None))
         await source_listings.enqueue_changed(tx, docs.id, lane=Lane.BACKFILL, not_before=None)
         assert await _take_arrivals(tx) == [("a", None, None, "backfill")]
 
@@ -149,7 +153,7 @@ async def test_one_poll_of_a_collection_is_compared_at_a_time(db: Database) -> N
         await source_listings.lock(tx, docs.id)
         tasks.start_soon(poll)
         await waiting_for_a_lock(db)
-        await source_listings.compare(tx, docs.id, listed("a"))
+        await compared(tx, docs.id, listed("a"))
         await source_listings.remember(tx, docs.id, polled_at=NOON)
     assert found == [1]
 

@@ -4,21 +4,24 @@ Another distribution adds a type by an entry point in the group `embedding_asset
 object is called with the whole table and returns a `Source`. Not here: what a source does.
 """
 
-import difflib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from typing import Any, Final
 
 from embedding_assets.domain.ports import Source
+from embedding_assets.providers.sources.configuration import check_keys, globs_of, of_type
 from embedding_assets.providers.sources.directory import DirectorySource
+from embedding_assets.providers.sources.postgres_table import TableOpener, build_table
 from embedding_assets.providers.sources.stdlib_docs import StdlibDocsSource
 
 ENTRY_POINT_GROUP = "embedding_assets.sources"
 
 
-def build_source(config: Mapping[str, object]) -> Source:
+def build_source(config: Mapping[str, object], *, open_table: TableOpener | None = None) -> Source:
     """The source that `config` describes, for example `{"type": "directory", "path": "docs", "include": ["**/*.md"]}`.
+
+    Nothing is read or connected to yet. `open_table` gives the tables of other people's databases.
 
     Raises:
         ValueError: an unknown type or key, or a value that cannot be used; the text says which, and what is allowed.
@@ -27,20 +30,22 @@ def build_source(config: Mapping[str, object]) -> Source:
     if not isinstance(source_type, str):
         msg = f"source: type = {source_type!r} must be one of {_known_types()}"
         raise ValueError(msg)  # noqa: TRY004  # a wrong value in a file, not a wrong call
+    if source_type == _TABLE and open_table is not None:
+        return build_table(config, open_table)
     build = _BUILT_IN.get(source_type)
     return build(config) if build is not None else _build_registered(source_type, config)
 
 
 def _build_directory(config: Mapping[str, object]) -> Source:
-    _check_keys(config, ("path", "include", "exclude", "max_bytes", "encoding"))
+    check_keys(config, ("path", "include", "exclude", "max_bytes", "encoding"))
     path = config.get("path")
     if not isinstance(path, str) or not path.strip() or "://" in path:
         given = "path is missing: it" if path is None else f"path = {path!r}"
         msg = f"source: {given} must name a local folder, such as 'docs'"
         raise ValueError(msg)
-    options: dict[str, Any] = {key: _globs(config, key) for key in ("include", "exclude") if key in config}
+    options: dict[str, Any] = {key: globs_of(config, key) for key in ("include", "exclude") if key in config}
     options |= {
-        key: _of_type(config, key, kind) for key, kind in (("max_bytes", int), ("encoding", str)) if key in config
+        key: of_type(config, key, kind) for key, kind in (("max_bytes", int), ("encoding", str)) if key in config
     }
     try:
         return DirectorySource(os.path.expanduser(path), **options)
@@ -50,10 +55,11 @@ def _build_directory(config: Mapping[str, object]) -> Source:
 
 
 def _build_stdlib_docs(config: Mapping[str, object]) -> Source:
-    _check_keys(config, ("modules",))
-    return StdlibDocsSource(_globs(config, "modules")) if "modules" in config else StdlibDocsSource()
+    check_keys(config, ("modules",))
+    return StdlibDocsSource(globs_of(config, "modules")) if "modules" in config else StdlibDocsSource()
 
 
+_TABLE: Final = "postgres-table"
 _BUILT_IN: dict[str, Callable[[Mapping[str, object]], Source]] = {
     "directory": _build_directory,
     "python-stdlib": _build_stdlib_docs,
@@ -67,9 +73,11 @@ def _build_registered(source_type: str, config: Mapping[str, object]) -> Source:
         msg = f"source: type = {source_type!r} must be one of {_known_types()}{several}"
         raise ValueError(msg)
     source: object = _load(found[0])(config)
-    if not all(callable(getattr(source, method, None)) for method in ("list_documents", "fetch")):
-        msg = f"source: type = {source_type!r} built a {type(source).__name__} without list_documents and fetch"
-        raise ValueError(msg)
+    for methods in (("list_documents", "fetch"), ("next_cursor", "changes_since")):
+        there = [callable(getattr(source, method, None)) for method in methods]
+        if not all(there) and (any(there) or "fetch" in methods):
+            msg = f"source: type = {source_type!r} built a {type(source).__name__} without {' and '.join(methods)}"
+            raise ValueError(msg)
     return source  # pyright: ignore[reportReturnType]  # checked by hand above
 
 
@@ -84,33 +92,4 @@ def _load(point: EntryPoint) -> Callable[[Mapping[str, object]], object]:
 
 def _known_types() -> str:
     registered = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}
-    return ", ".join(repr(name) for name in sorted({*_BUILT_IN, *registered}))
-
-
-def _check_keys(config: Mapping[str, object], allowed: Sequence[str]) -> None:
-    for key in config:
-        if key not in {"type", *allowed}:
-            near = difflib.get_close_matches(key, allowed, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            # Without its value, which may be a secret put into the wrong place.
-            msg = f"source of type {config['type']!r}: unknown key {key!r}; {hint}allowed: type, {', '.join(allowed)}"
-            raise ValueError(msg)
-
-
-def _globs(config: Mapping[str, object], key: str) -> tuple[str, ...]:
-    value = config[key]
-    globs = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
-    texts = tuple(glob for glob in globs if isinstance(glob, str))
-    if not isinstance(value, list | tuple) or len(texts) != len(globs):
-        msg = f"source of type {config['type']!r}: {key} = {value!r} must be a list of globs, such as ['*']"
-        raise ValueError(msg)
-    return texts
-
-
-def _of_type(config: Mapping[str, object], key: str, kind: type) -> object:
-    value = config[key]
-    # bool is an int to Python, not to the person who wrote `max_bytes = true`.
-    if not isinstance(value, kind) or isinstance(value, bool):
-        msg = f"source of type {config['type']!r}: {key} = {value!r} must be of type {kind.__name__}"
-        raise ValueError(msg)  # noqa: TRY004  # a wrong value in a file, not a wrong call
-    return value
+    return ", ".join(repr(name) for name in sorted({*_BUILT_IN, _TABLE, *registered}))

@@ -13,6 +13,8 @@ VALUES (%(name)s, %(owner)s, %(source)s, %(chunking)s, %(chunker_fingerprint)s, 
         %(limit_consumer)s, %(budgets)s, %(weight)s, %(paused)s, %(freshness_seconds)s)
 ON CONFLICT (name) DO UPDATE SET
     owner = excluded.owner, source = excluded.source, chunking = excluded.chunking,
+    -- Another source knows nothing of the cursor: the next poll lists all of it.
+    source_cursor = CASE WHEN c.source = excluded.source THEN c.source_cursor END,
     chunker_fingerprint = excluded.chunker_fingerprint,
     active_model_id = CASE WHEN %(beside)s THEN c.active_model_id ELSE excluded.active_model_id END,
     active_options = CASE WHEN %(beside)s THEN c.active_options ELSE excluded.active_options END,

@@ -53,7 +53,7 @@ SELECT c.name, c.paused OR c.paused_since IS NOT NULL, c.paused_since, c.tracked
         WHERE o.collection_id = c.id AND o.deadline <= clock_timestamp()),
        (SELECT extract(epoch FROM clock_timestamp() - min(o.due_from))::float8 FROM embedding_assets.obligations AS o
         WHERE o.collection_id = c.id),
-       m.name, m.dimensions
+       m.name, m.dimensions, c.withheld_deletions
 FROM embedding_assets.collections AS c JOIN embedding_assets.models AS m ON m.id = c.active_model_id
 WHERE c.removing IS NULL
 ORDER BY c.name

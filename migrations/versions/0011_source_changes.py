@@ -1,4 +1,4 @@
-"""Pausing a collection by hand, and removing one with everything that is its own: `0011_pause_and_removal.sql`."""
+"""A source that can tell its changes is asked for them from a cursor on: `0011_source_changes.sql`."""
 
 from pathlib import Path
 
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What is half removed would look like a collection again: there is no way back."""
+    """A release that lists everything at each poll could read none of it wrongly, but promises would start from the wrong poll."""
     message = "0011 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
