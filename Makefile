@@ -8,7 +8,7 @@ TOOLS := .tools/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo up down test test-long soak check chart bench bench-queue schema lock clean
+.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue schema lock clean
 .PHONY: test-ops ops ops-setup dashboards
 
 help: ## show this list
@@ -40,6 +40,9 @@ test: check $(TOOLS) ## the gates, then all tests; ARGS="-k name" passes options
 
 test-long: $(READY) ## the tests that take minutes each: what a hung Dagster run leaves behind
 	$(BIN)/pytest -n0 -m long $(ARGS)
+
+test-image: $(READY) ## the image's own steps without Docker: 1 GB is installed anew, some minutes
+	$(BIN)/pytest -n0 -m "long or not long" embedding_assets_tests/image $(ARGS)
 
 test-ops: $(READY) ## the tests that need Prometheus and Alertmanager (make ops-setup): every alert, and servers as they are
 	$(BIN)/pytest -m ops $(ARGS) embedding_assets_tests/ops
@@ -74,12 +77,13 @@ dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, al
 	$(BIN)/python -m dashboards_source
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
-LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras \
+LOCK := $(UV) pip compile --universal --python-version 3.10 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
 
 lock: ## pin requirements/*.txt anew from pyproject.toml (needs uv); UPGRADE=1 takes newer releases
-	$(LOCK) --extra local --extra s3 --extra dev --output-file requirements/dev.txt > /dev/null
-	$(LOCK) --extra s3 --extra gs --extra abfs --constraints requirements/dev.txt --output-file requirements/runtime.txt > /dev/null
+	$(LOCK) pyproject.toml --extra local --extra s3 --extra dev --output-file requirements/dev.txt > /dev/null
+	$(LOCK) pyproject.toml --extra s3 --extra gs --extra abfs --constraints requirements/dev.txt --output-file requirements/runtime.txt > /dev/null
+	$(LOCK) requirements/build.in --constraints requirements/dev.txt --output-file requirements/build.txt > /dev/null
 
 clean: ## stop everything; remove .venv and .embedding-assets (the embedded database and its vectors)
 	-@if [ -x $(BIN)/embedding-assets ]; then $(DATABASE) $(BIN)/embedding-assets down; fi

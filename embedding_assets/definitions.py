@@ -14,6 +14,7 @@ from embedding_assets.collections_file import CollectionEntry
 from embedding_assets.defs.assets import build_document_assets
 from embedding_assets.defs.automation import build_schedules, build_sensors
 from embedding_assets.defs.checks import build_stored_checks
+from embedding_assets.defs.history import build_history
 from embedding_assets.defs.jobs import build_jobs
 from embedding_assets.defs.names import longest_run_seconds, max_runtime_tag
 from embedding_assets.defs.reembedding import build_reembedding
@@ -32,7 +33,7 @@ def build_defs(
 
     Without `settings` they are read from the environment, here and again in the process of each run.
     `collections_file` takes the place of the one the settings name. `resource_overrides` replaces resources by key;
-    ours is `workbenches`.
+    ours is `workbenches`. There is no default executor, so that the whole merges with another project's definitions.
 
     Raises:
         CollectionsFileError: the file is missing or wrong; the message names key, value and what is allowed.
@@ -44,7 +45,8 @@ def build_defs(
     resources: dict[str, object] = {RESOURCE_KEY: Workbenches(chosen) if explicit else WorkbenchesResource()}
     entries = runtime.collections_file(chosen).collections
     return dg.Definitions.merge(
-        dg.Definitions(resources={**resources, **(resource_overrides or {})}, executor=dg.in_process_executor),
+        dg.Definitions(resources={**resources, **(resource_overrides or {})}),
+        build_history(list(entries)),
         *(_collection_defs(name, entry, chosen) for name, entry in entries.items()),
     )
 
@@ -64,4 +66,4 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
 @dg.definitions
 def defs() -> dg.Definitions:
     """The code location, made when Dagster loads it and not at import."""
-    return build_defs()
+    return dg.Definitions.merge(dg.Definitions(executor=dg.in_process_executor), build_defs())

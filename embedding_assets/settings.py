@@ -53,6 +53,9 @@ class Settings(BaseModel):
     dagster_patience_seconds: float = number(
         300, "seconds", 0, _DAY, "How long `launch` waits for a webserver that does not answer, at a time."
     )
+    dagster_history_days: float = number(
+        7, "days", 0.01, 3650, "Finished runs of our jobs are deleted from Dagster's storage after this."
+    )
     home: Path = setting(
         Path(".embedding-assets"), "a folder", "Where the embedded server and Dagster keep their files."
     )

@@ -25,6 +25,7 @@ from embedding_assets.cli import (
     models,
     processing,
     reembedding,
+    roles,
     searching,
     serving,
     upkeep,
@@ -74,6 +75,7 @@ for command in (
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
+app.add_typer(roles.app, name="roles")
 
 
 def _print_version(asked: bool) -> None:

@@ -130,6 +130,8 @@ class _Watch:
                 _say(f"{where} materialized")
             case "ASSET_OBSERVATION":
                 _say(f"{where} observed")
+            case "LOG":
+                _say(event.message)
             case "STEP_FAILURE":
                 self.reason = event.message
                 _say(f"step {where} failed: {event.message}")

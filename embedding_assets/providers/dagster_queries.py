@@ -61,7 +61,7 @@ query Events($run: ID!, $cursor: String, $limit: Int) {
       cursor
       hasMore
       events {
-        ... on MessageEvent { message eventType stepKey }
+        ... on MessageEvent { message eventType level stepKey }
         ... on MaterializationEvent { assetKey { path } partition }
         ... on ObservationEvent { assetKey { path } partition }
         ... on ExecutionStepFailureEvent { failureMetadata { description } error { message causes { message } } }

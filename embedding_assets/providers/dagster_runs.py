@@ -14,6 +14,7 @@ from embedding_assets.providers.dagster_webserver import DagsterAway, DagsterRef
 
 _EVENTS_AT_ONCE = 500
 _LONGEST_REASON = 1000
+_LOGGED = ("INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class DagsterJob:
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """Something a run said: `kind` is Dagster's event type, `what` its step or asset, `message` one line."""
+    """Something a run said: `kind` is Dagster's event type or LOG, `what` its step or asset, `message` one line."""
 
     kind: str
     what: str
@@ -117,7 +118,7 @@ class DagsterRuns:
         answer = self._webserver.ask(queries.EVENTS, variables)["logsForRun"]
         if "events" not in answer:
             raise DagsterAway(f"{self._webserver.shown} could not show the log: {_line(str(answer.get('message')))}")
-        said = [_event(one) for one in answer["events"] if one.get("eventType")]
+        said = [_event(one) for one in answer["events"] if one.get("eventType") or one.get("level") in _LOGGED]
         return said, str(answer["cursor"]), bool(answer["hasMore"])
 
     def terminate(self, run_id: str, *, at_once: bool = False) -> None:
@@ -150,7 +151,7 @@ def _run(answer: Mapping[str, Any]) -> LaunchedRun:
 def _event(answer: Mapping[str, Any]) -> RunEvent:
     path = (answer.get("assetKey") or {}).get("path")
     what = "/".join(path) if path else str(answer.get("stepKey") or "")
-    return RunEvent(str(answer["eventType"]), what, _line(_reason(answer)), answer.get("partition"))
+    return RunEvent(str(answer.get("eventType") or "LOG"), what, _line(_reason(answer)), answer.get("partition"))
 
 
 def _reason(answer: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ _COMMANDS = [
 _GROUPED = [
     "collections apply", "collections list", "collections show", "failures list", "failures show", "failures retry",
     "failures dismiss", "models list", "models retire",
+    "roles grant",
 ]  # fmt: skip
 
 
@@ -21,7 +22,7 @@ def test_the_commands_are_these() -> None:
     assert sorted(one.callback.__name__ for one in app.registered_commands if one.callback) == sorted(_COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["", "collections", "failures", "models", *_COMMANDS, *_GROUPED])
+@pytest.mark.parametrize("command", ["", "collections", "failures", "models", "roles", *_COMMANDS, *_GROUPED])
 def test_every_help_has_an_example_of_that_very_command(project: Project, command: str) -> None:
     called = project.call(*command.split(), "--help")
     assert called.code == 0

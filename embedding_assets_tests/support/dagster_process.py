@@ -17,6 +17,7 @@ from embedding_assets_tests.simulator import Simulator
 _COLLECTIONS = """\
 [collections.docs]
 source = {{ type = "directory", path = "{corpus}" }}
+paused = {paused}
 chunking = {{ size = 120, overlap = 0 }}
 model = {{ name = "openai/simulated", dimensions = {dimensions}, max_inputs_per_request = 8 }}
 """
@@ -88,8 +89,12 @@ def prepare(
     *,
     instance: str = _INSTANCE,
     variables: Mapping[str, str] | None = None,
+    paused: bool = False,
 ) -> DagsterProcesses:
-    """Everything written and applied; the source is not polled yet. `instance` is the text of dagster.yaml."""
+    """Everything written and applied; the source is not polled yet. `instance` is the text of dagster.yaml.
+
+    For a paused collection Dagster starts nothing by itself.
+    """
     corpus, home = folder / "corpus", folder / "dagster"
     corpus.mkdir()
     home.mkdir()
@@ -97,7 +102,7 @@ def prepare(
         (corpus / key).write_text(text, encoding="utf-8")
     (home / "dagster.yaml").write_text(instance, encoding="utf-8")
     (home / "workspace.yaml").write_text(_WORKSPACE, encoding="utf-8")
-    collections = _COLLECTIONS.format(corpus=corpus, dimensions=provider.dimensions)
+    collections = _COLLECTIONS.format(corpus=corpus, dimensions=provider.dimensions, paused=str(paused).lower())
     (folder / "collections.toml").write_text(collections, encoding="utf-8")
     environment = {
         **os.environ,

@@ -7,6 +7,8 @@ CREATE EXTENSION IF NOT EXISTS vector;
 -- Ours first, then wherever the extension lives: some providers keep it out of public.
 SELECT set_config('search_path', 'embedding_assets, ' || quote_ident(n.nspname), true)
 FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
+-- Loads its library: before that its settings are unknown ones, which none but a superuser may attach to a function.
+SELECT '[1]'::vector;
 
 CREATE TYPE lane AS ENUM ('live', 'backfill');
 
