@@ -10,8 +10,8 @@ from embedding_assets.store import collection_removal, collections
 from embedding_assets.store.collection_removal import CollectionCounts
 from embedding_assets.store.database import Database, Tx
 
-# Measured over 100,000 documents of three chunks, 11 s in all: 5,000 chunks take 104 ms, at most 339. Nobody waits for them; smaller
-# batches walk over what the ones before left behind.
+# Measured over 100,000 documents of three chunks, 11 s in all: 5,000 chunks take 104 ms, at most 339. Nobody waits for them;
+# smaller batches walk over what the ones before left behind.
 _ROWS_AT_ONCE = 5000
 
 
