@@ -12,7 +12,7 @@ DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-emb
 .PHONY: test-ops ops ops-setup dashboards
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## create .venv with everything pinned (Python 3.10 to 3.13; PYTHON=… names one)
 
@@ -66,6 +66,10 @@ bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 
 bench-queue: $(READY) ## the queue at a million references, some minutes; QUEUE="--references 20000" for fewer
 	$(BIN)/python -m bench.queue $(QUEUE)
+
+.PHONY: bench-forecast
+bench-forecast: $(READY) ## errors of the capacity forecast beside those of plain lines, on three made-up histories
+	$(BIN)/python -m bench.forecast
 
 schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings

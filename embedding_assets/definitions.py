@@ -14,6 +14,7 @@ from embedding_assets.collections_file import CollectionEntry
 from embedding_assets.defs.assets import build_document_assets
 from embedding_assets.defs.automation import build_schedules, build_sensors
 from embedding_assets.defs.checks import build_stored_checks
+from embedding_assets.defs.forecasting import build_forecasting
 from embedding_assets.defs.history import build_history
 from embedding_assets.defs.jobs import build_jobs
 from embedding_assets.defs.names import longest_run_seconds, max_runtime_tag
@@ -59,8 +60,14 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
         sensors=build_sensors(collection, settings.retries_trigger, entry.poll_interval),
     )
     longest = longest_run_seconds(settings.max_run_seconds, settings.finish_seconds)
-    upkeep = build_upkeep(collection, max_runtime_tag(longest))
-    return dg.Definitions.merge(parts, build_jobs(collection, longest), upkeep, build_reembedding(collection))
+    time_limit = max_runtime_tag(longest)
+    return dg.Definitions.merge(
+        parts,
+        build_jobs(collection, longest),
+        build_upkeep(collection, time_limit),
+        build_reembedding(collection),
+        build_forecasting(collection, entry, time_limit),
+    )
 
 
 @dg.definitions

@@ -110,6 +110,12 @@ class Settings(BaseModel):
         _DAY, "seconds", 0, 30 * _DAY, "A vector nobody holds is kept so long: an edit taken back in time is free."
     )
 
+    database_disk_gigabytes: float | None = setting(
+        None,
+        "gigabytes above 0",
+        "What the database may fill of its disk, to forecast when it does; unset: no forecast.",
+    )
+
     freshness_seconds: float = number(
         _HOUR, "seconds", 1, 30 * _DAY, "The promise: a change is published within this time."
     )
@@ -152,6 +158,13 @@ class Settings(BaseModel):
             raise ValueError
         return value
 
+    @field_validator("database_disk_gigabytes")
+    @classmethod
+    def _is_a_size(cls, value: float | None) -> float | None:
+        if value is not None and not 0 < value < float("inf"):
+            raise ValueError
+        return value
+
     @field_validator("home", "collections_file")
     @classmethod
     def _expanded(cls, value: Path) -> Path:
@@ -178,6 +191,11 @@ class Settings(BaseModel):
         if not value or not finite or list(value) != sorted(value):
             raise ValueError
         return value
+
+    @property
+    def database_disk_bytes(self) -> float | None:
+        """What the database may fill of its disk; None where nobody told."""
+        return None if self.database_disk_gigabytes is None else self.database_disk_gigabytes * 1e9
 
 
 def variable_of(field: str) -> str:

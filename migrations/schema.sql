@@ -760,16 +760,11 @@ ALTER TABLE embedding_assets.collections ALTER COLUMN id ADD GENERATED ALWAYS AS
 );
 
 CREATE TABLE embedding_assets.daily_stats (
-    collection_id integer NOT NULL,
     day date NOT NULL,
-    arrivals bigint DEFAULT 0 NOT NULL,
-    documents bigint DEFAULT 0 NOT NULL,
-    chunks bigint DEFAULT 0 NOT NULL,
-    tokens bigint DEFAULT 0 NOT NULL,
-    cost_usd numeric(16,6) DEFAULT 0 NOT NULL,
-    vectors bigint,
-    table_bytes bigint,
-    index_bytes bigint
+    name text NOT NULL,
+    labels text[] NOT NULL,
+    value double precision NOT NULL,
+    written_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE embedding_assets.documents (
@@ -847,10 +842,13 @@ CREATE TABLE embedding_assets.forecasts (
     made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     resource text NOT NULL,
     horizon interval NOT NULL,
-    low double precision NOT NULL,
-    estimate double precision NOT NULL,
-    high double precision NOT NULL,
+    low double precision,
+    estimate double precision,
+    high double precision,
     exhausted_at timestamp with time zone,
+    capacity double precision,
+    exhausted_at_earliest timestamp with time zone,
+    CONSTRAINT all_or_no_estimates CHECK ((num_nonnulls(low, estimate, high) = ANY (ARRAY[0, 3]))),
     CONSTRAINT forecasts_check CHECK (((low <= estimate) AND (estimate <= high)))
 );
 
@@ -1066,7 +1064,7 @@ ALTER TABLE ONLY embedding_assets.collections
     ADD CONSTRAINT collections_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY embedding_assets.daily_stats
-    ADD CONSTRAINT daily_stats_pkey PRIMARY KEY (collection_id, day);
+    ADD CONSTRAINT daily_stats_pkey PRIMARY KEY (name, labels, day);
 
 ALTER TABLE ONLY embedding_assets.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (collection_id, document_key);
@@ -1144,6 +1142,8 @@ CREATE INDEX failed_documents_open ON embedding_assets.failed_documents USING bt
 
 CREATE INDEX failed_documents_untold ON embedding_assets.failed_documents USING btree (collection_id, document_key) WHERE ((status = 'escalated'::text) AND (notified_at IS NULL));
 
+CREATE INDEX forecasts_latest ON embedding_assets.forecasts USING btree (made_at);
+
 CREATE INDEX forecasts_made ON embedding_assets.forecasts USING btree (resource, made_at DESC);
 
 CREATE INDEX obligations_to_count ON embedding_assets.obligations USING btree (deadline) WHERE (NOT counted);
@@ -1167,9 +1167,6 @@ ALTER TABLE ONLY embedding_assets.collections
 
 ALTER TABLE ONLY embedding_assets.collections
     ADD CONSTRAINT collections_building_model_id_fkey FOREIGN KEY (building_model_id) REFERENCES embedding_assets.models(id);
-
-ALTER TABLE ONLY embedding_assets.daily_stats
-    ADD CONSTRAINT daily_stats_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY embedding_assets.documents
     ADD CONSTRAINT documents_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES embedding_assets.collections(id) ON DELETE CASCADE;

@@ -13,6 +13,7 @@ from importlib.metadata import version
 import typer
 
 from embedding_assets.cli import (
+    capacity,
     chunk,
     collection_adding,
     collection_removing,
@@ -60,6 +61,7 @@ for command in (
     processing.run,
     reembedding.reembed,
     upkeep.maintain,
+    capacity.capacity,
     launching.launch,
     processing.migrate,
     chunk.chunk,

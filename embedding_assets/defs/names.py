@@ -64,9 +64,27 @@ def check_job(collection: str) -> str:
     return f"{collection}__check_stored_data"
 
 
+def capacity_forecast_key(collection: str) -> dg.AssetKey:
+    """The asset that says when what there is runs out."""
+    return dg.AssetKey([collection, "capacity_forecast"])
+
+
+def capacity_forecast_job(collection: str) -> str:
+    """The job that makes it."""
+    return f"{collection}__capacity_forecast"
+
+
 def watched_jobs(collection: str) -> list[str]:
     """The jobs whose failed runs somebody is told of."""
-    makers = (embed_documents_job, sync_sources_job, reprocess_job, reembed_job, maintain_job, check_job)
+    makers = (
+        embed_documents_job,
+        sync_sources_job,
+        reprocess_job,
+        reembed_job,
+        maintain_job,
+        check_job,
+        capacity_forecast_job,
+    )
     return [name_of(collection) for name_of in makers]
 
 

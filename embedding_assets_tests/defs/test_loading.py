@@ -52,7 +52,7 @@ def test_a_collection_has_three_assets_of_sixteen_partitions_each_downstream_of_
     settings: Settings,
 ) -> None:
     graph = build_defs(settings=settings).resolve_asset_graph()
-    assert graph.toposorted_asset_keys == list(ALL)
+    assert [key for key in graph.toposorted_asset_keys if key in ALL] == list(ALL)
     for key in ALL:
         partitions = graph.get(key).partitions_def
         assert partitions is not None

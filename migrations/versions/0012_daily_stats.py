@@ -1,4 +1,4 @@
-"""Pausing a collection by hand, and removing one with everything that is its own: `0012_pause_and_removal.sql`."""
+"""What every counter and size stands at each day, and forecasts that may have no answer: `0012_daily_stats.sql`."""
 
 from pathlib import Path
 
@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What is half removed would look like a collection again: there is no way back."""
+    """What was kept of past days would be lost: there is no way back."""
     message = "0012 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)

@@ -1,0 +1,1 @@
+"""The forecast against other lines on synthetic histories: `make bench-forecast`."""
