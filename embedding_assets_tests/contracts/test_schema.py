@@ -10,7 +10,7 @@ from embedding_assets.store import migrations
 from embedding_assets_tests.contracts.dump_schema import SCHEMA_FILE, dump_schema
 from embedding_assets_tests.support.server import database_at
 
-_REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013"]
+_REVISIONS = [f"{number:04}" for number in range(1, 14)]
 
 
 def test_the_migrated_database_has_the_committed_schema(database_url: str) -> None:
