@@ -77,8 +77,9 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_run_job
 
-dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, alerts, servers' examples
+dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, alerts, Grafana pages, servers' examples
 	$(BIN)/python -m dashboards_source
+	$(BIN)/python -m dashboards_source.grafana
 
 UV ?= $(shell command -v uv || echo "$(PYTHON) -m uv")
 LOCK := $(UV) pip compile --universal --python-version 3.10 --generate-hashes --no-strip-extras \

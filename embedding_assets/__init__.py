@@ -4,6 +4,7 @@ The rooms, from the top; imports point down only:
 
 - `definitions`, `cli`: the entry points (Dagster's, the terminal's)
 - `defs`: assets, checks, schedules, sensors: speaks Dagster, decides nothing
+- `exporter`: the process that shows the metrics to Prometheus
 - `runtime`: settings in; opened database, sources, embedder out
 - `settings`, `collections_file` and its tables, `local`: what an operator configures; the embedded PostgreSQL
 - `pipeline`: the order of steps; owns transactions

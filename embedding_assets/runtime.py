@@ -161,6 +161,7 @@ async def open_workbench(
         try:
             yield bench
         finally:
+            await bench.ledger.end(db)
             close_source(source)
             for one in (bench, bench.building):
                 if one:

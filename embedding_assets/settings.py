@@ -141,6 +141,9 @@ class Settings(BaseModel):
         10, "seconds", 1, 60, "How long telling somebody may take before it counts as not told and is tried again."
     )
 
+    metrics_host: str = setting("127.0.0.1", "an address of this machine", "Where `metrics serve` listens.")
+    metrics_port: int = number(9808, "(a port)", 1, 65_535, "The port that `metrics serve` listens on.")
+
     @field_validator("database_url", "dagster_database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:

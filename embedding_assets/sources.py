@@ -28,6 +28,22 @@ def source_of(config: Mapping[str, object], own_url: Callable[[], str]) -> Sourc
     return build_source(config, open_table=open_table)
 
 
+def own_table(config: Mapping[str, object]) -> TableColumns | None:
+    """The table in our own database that such a source reads, which triggers can be made on; None for any other source.
+
+    Raises:
+        ValueError: as `source_of`.
+    """
+    found: list[TableColumns] = []
+
+    def note_table(columns: TableColumns, variable: str | None) -> TableReader:
+        found.extend([columns] if variable is None else [])
+        return ForeignTable(lambda: "", columns, named="")
+
+    build_source(config, open_table=note_table)
+    return found[0] if found else None
+
+
 def close_source(source: Source) -> None:
     """Close what it holds, where it holds anything."""
     close = getattr(source, "close", None)

@@ -114,6 +114,44 @@ BEGIN
       AND s.lane = correct_use.lane AND s.collection_id = correct_use.collection_id;
 END $$;
 
+CREATE FUNCTION embedding_assets.count_deletion() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO embedding_assets.count_deltas (what, collection_id, delta)
+    VALUES ('tracked', NEW.collection_id, CASE WHEN NEW.deleted_at IS NULL THEN 1 ELSE -1 END);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION embedding_assets.count_lane_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO embedding_assets.count_deltas (what, collection_id, lane, delta)
+    VALUES ('queued', OLD.collection_id, OLD.lane, -1), ('queued', NEW.collection_id, NEW.lane, 1);
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION embedding_assets.count_queued() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO embedding_assets.count_deltas (what, collection_id, lane, delta)
+    SELECT 'queued', c.collection_id, c.lane, count(*) * CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END
+    FROM changed AS c GROUP BY c.collection_id, c.lane;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION embedding_assets.count_tracked() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO embedding_assets.count_deltas (what, collection_id, delta)
+    SELECT 'tracked', c.collection_id, count(*) * CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END
+    FROM changed AS c WHERE c.deleted_at IS NULL GROUP BY c.collection_id;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION embedding_assets.enqueue(collection text, document_key text, changed_at timestamp with time zone DEFAULT clock_timestamp()) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'embedding_assets', 'pg_temp'
@@ -759,6 +797,26 @@ ALTER TABLE embedding_assets.collections ALTER COLUMN id ADD GENERATED ALWAYS AS
     CACHE 1
 );
 
+CREATE TABLE embedding_assets.count_deltas (
+    id bigint NOT NULL,
+    what text NOT NULL,
+    collection_id integer NOT NULL,
+    lane embedding_assets.lane,
+    delta bigint NOT NULL,
+    CONSTRAINT count_deltas_check CHECK (((lane IS NOT NULL) = (what = 'queued'::text))),
+    CONSTRAINT count_deltas_what_check CHECK ((what = ANY (ARRAY['queued'::text, 'tracked'::text])))
+)
+WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_cost_delay='0');
+
+ALTER TABLE embedding_assets.count_deltas ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME embedding_assets.count_deltas_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE embedding_assets.daily_stats (
     day date NOT NULL,
     name text NOT NULL,
@@ -876,6 +934,14 @@ CREATE TABLE embedding_assets.metric_counters (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE embedding_assets.metric_gauges (
+    name text NOT NULL,
+    labels text[] NOT NULL,
+    value double precision NOT NULL,
+    kept_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+WITH (fillfactor='50');
+
 CREATE TABLE embedding_assets.metric_histograms (
     name text NOT NULL,
     labels text[] NOT NULL,
@@ -922,6 +988,7 @@ CREATE TABLE embedding_assets.obligations (
     generation bigint NOT NULL,
     later_from timestamp with time zone,
     later_generation bigint,
+    charged boolean DEFAULT false NOT NULL,
     CONSTRAINT obligations_check CHECK ((deadline > due_from)),
     CONSTRAINT obligations_check1 CHECK ((num_nonnulls(later_from, later_generation) = ANY (ARRAY[0, 2]))),
     CONSTRAINT obligations_check2 CHECK ((later_generation > generation))
@@ -1063,6 +1130,9 @@ ALTER TABLE ONLY embedding_assets.collections
 ALTER TABLE ONLY embedding_assets.collections
     ADD CONSTRAINT collections_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY embedding_assets.count_deltas
+    ADD CONSTRAINT count_deltas_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY embedding_assets.daily_stats
     ADD CONSTRAINT daily_stats_pkey PRIMARY KEY (name, labels, day);
 
@@ -1080,6 +1150,9 @@ ALTER TABLE ONLY embedding_assets.forecasts
 
 ALTER TABLE ONLY embedding_assets.metric_counters
     ADD CONSTRAINT metric_counters_pkey PRIMARY KEY (name, labels, shard);
+
+ALTER TABLE ONLY embedding_assets.metric_gauges
+    ADD CONSTRAINT metric_gauges_pkey PRIMARY KEY (name, labels);
 
 ALTER TABLE ONLY embedding_assets.metric_histograms
     ADD CONSTRAINT metric_histograms_pkey PRIMARY KEY (name, labels, shard);
@@ -1146,13 +1219,29 @@ CREATE INDEX forecasts_latest ON embedding_assets.forecasts USING btree (made_at
 
 CREATE INDEX forecasts_made ON embedding_assets.forecasts USING btree (resource, made_at DESC);
 
+CREATE INDEX obligations_counted ON embedding_assets.obligations USING btree (collection_id) WHERE counted;
+
 CREATE INDEX obligations_to_count ON embedding_assets.obligations USING btree (deadline) WHERE (NOT counted);
 
 CREATE INDEX vector_garbage_since ON embedding_assets.vector_garbage USING btree (since);
 
+CREATE INDEX work_items_leased ON embedding_assets.work_items USING btree (collection_id, lane, available_at) WHERE (COALESCE(lease_owner, ''::text) <> ''::text);
+
 CREATE INDEX work_items_lost ON embedding_assets.work_items USING btree (line, available_at) WHERE (lost_claims > 0);
 
 CREATE INDEX work_items_ready ON embedding_assets.work_items USING btree (line, available_at);
+
+CREATE TRIGGER count_added AFTER INSERT ON embedding_assets.documents REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION embedding_assets.count_tracked();
+
+CREATE TRIGGER count_added AFTER INSERT ON embedding_assets.work_items REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION embedding_assets.count_queued();
+
+CREATE TRIGGER count_deletion AFTER UPDATE OF deleted_at ON embedding_assets.documents FOR EACH ROW WHEN (((old.deleted_at IS NULL) IS DISTINCT FROM (new.deleted_at IS NULL))) EXECUTE FUNCTION embedding_assets.count_deletion();
+
+CREATE TRIGGER count_lane_change AFTER UPDATE OF lane ON embedding_assets.work_items FOR EACH ROW WHEN ((old.lane IS DISTINCT FROM new.lane)) EXECUTE FUNCTION embedding_assets.count_lane_change();
+
+CREATE TRIGGER count_removed AFTER DELETE ON embedding_assets.documents REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION embedding_assets.count_tracked();
+
+CREATE TRIGGER count_removed AFTER DELETE ON embedding_assets.work_items REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION embedding_assets.count_queued();
 
 CREATE TRIGGER forget_arrivals AFTER DELETE ON embedding_assets.collections FOR EACH ROW EXECUTE FUNCTION embedding_assets.forget_arrivals();
 

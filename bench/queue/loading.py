@@ -29,7 +29,7 @@ async def fold_all(db: Database, collection_id: int) -> tuple[int, float]:
     total, folded = 0, _FOLDED_AT_ONCE
     while folded == _FOLDED_AT_ONCE:
         async with db.transaction() as tx:
-            folded = await work_queue.fold(tx, collection_id, arrivals=_FOLDED_AT_ONCE)
+            folded = (await work_queue.fold(tx, collection_id, arrivals=_FOLDED_AT_ONCE)).arrivals
         total += folded
     return total, time.perf_counter() - started
 

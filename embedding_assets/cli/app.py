@@ -23,12 +23,14 @@ from embedding_assets.cli import (
     failures,
     inspecting,
     launching,
+    metrics,
     models,
     processing,
     reembedding,
     roles,
     searching,
     serving,
+    table_tracking,
     upkeep,
 )
 from embedding_assets.cli.rendering import err, visible_lines
@@ -67,16 +69,19 @@ for command in (
     chunk.chunk,
 ):
     app.command()(command)
-for command in (
+for of_collections in (
     collection_adding.add,
     collection_removing.pause,
     collection_removing.resume,
     collection_removing.remove,
+    table_tracking.track,
+    table_tracking.untrack,
 ):
-    collections.app.command()(command)
+    collections.app.command()(of_collections)
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")
 app.add_typer(models.app, name="models")
+app.add_typer(metrics.app, name="metrics")
 app.add_typer(roles.app, name="roles")
 
 

@@ -10,6 +10,7 @@ import typer
 from embedding_assets.cli.examples import examples
 from embedding_assets.cli.rendering import counted, out, print_json, table, visible
 from embedding_assets.cli.session import current_settings, run_async
+from embedding_assets.cli.table_tracking import outdated_triggers
 from embedding_assets.domain.failures import EmbeddingAssetsError
 
 if TYPE_CHECKING:
@@ -45,12 +46,15 @@ def apply() -> None:
     )
 
     settings = current_settings()
-    steps = run_async(lambda: apply_collections(settings, collections_file(settings)))
+    file = collections_file(settings)
+    steps = run_async(lambda: apply_collections(settings, file))
     names = ", ".join(step.applied.name for step in steps)
     out().print(f"applied {counted(len(steps), 'collection')}: {names}")
     for step in steps:
         for line in _said(step):
             out().print(line)
+    for line in run_async(lambda: outdated_triggers(settings, file)):
+        out().print(line)
 
 
 def _said(step: "AppliedStep") -> list[str]:

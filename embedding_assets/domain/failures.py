@@ -142,6 +142,8 @@ class ClassifiedError(EmbeddingAssetsError):
         super().__init__(message)
         self.error_type = error_type
         self.status = status
+        # In the metrics: an error that goes up through several that count is counted by the first.
+        self.is_counted = False
 
     @property
     def failure_class(self) -> FailureClass:

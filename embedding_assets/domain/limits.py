@@ -34,6 +34,21 @@ class LimitWait:
     about: str = ""
 
     @property
+    def kept_back_by(self) -> str | None:
+        """What of the limit is waited for, in one word; None where it is not the limit."""
+        match self.kind:
+            case WaitKind.BLOCKED:
+                return "provider"
+            case WaitKind.RESTARTED:
+                return "restart"
+            case WaitKind.BUDGET:
+                return "budget"
+            case WaitKind.CIRCUIT:
+                return None
+            case _:
+                return self.about
+
+    @property
     def reason(self) -> str:
         """What is waited for, in words."""
         match self.kind:

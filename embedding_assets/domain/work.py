@@ -38,7 +38,7 @@ class Stage(str, Enum):
 class ClaimedItem:
     """A work item this worker may settle until its lease ends. `fence` is the right to do so; `ready_at` was its place.
 
-    `taken_at` is this process's monotonic clock at the claim, by which attempts are timed.
+    `taken_at` is this process's monotonic clock at the claim, by which attempts are timed; `claimed_at` the server's.
     """
 
     document_key: str
@@ -49,6 +49,7 @@ class ClaimedItem:
     first_enqueued_at: datetime
     lost_claims: int = 0
     ready_at: datetime | None = None
+    claimed_at: datetime | None = None
     taken_at: float | None = None
 
 
@@ -82,10 +83,17 @@ class PreparedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """The document's vectors are stored: show this version. `embedded` chunks were sent to the model, the rest reused."""
+    """The document's vectors are stored: show this version. `embedded` chunks were sent to the model, the rest reused.
+
+    `embedding_seconds` is how long it was in that stage, `throttled_seconds` how long of it for the limit; `embedded_at` is when it
+    left, by this process's monotonic clock.
+    """
 
     prepared: PreparedDocument
     embedded: int
+    embedding_seconds: float = 0.0
+    throttled_seconds: float = 0.0
+    embedded_at: float | None = None
 
     @property
     def item(self) -> ClaimedItem:

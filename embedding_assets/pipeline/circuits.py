@@ -12,6 +12,7 @@ from embedding_assets.domain.circuits import CircuitOpen, OpenCircuit, in_the_wa
 from embedding_assets.domain.failures import ClassifiedError, ErrorType, ProviderError, SourceError, StoreError
 from embedding_assets.pipeline.limiting import NoRoom
 from embedding_assets.pipeline.requesting import Requester
+from embedding_assets.pipeline.run_ledger import count_error
 from embedding_assets.pipeline.threads import run_in_time
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import circuits
@@ -42,6 +43,7 @@ async def opens_circuits(bench: Workbench, *, instead_of: Sequence[str] = ()) ->
     try:
         yield
     except ClassifiedError as error:
+        count_error(bench.ledger, bench.target.name, error)
         await _open(bench, error, instead_of)
         raise
 

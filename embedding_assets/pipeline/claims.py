@@ -12,6 +12,7 @@ import anyio
 from embedding_assets.domain.admitted import Admitted, Left
 from embedding_assets.domain.claim_starts import ClaimStarts
 from embedding_assets.domain.work import BACKFILL_SHARE, ClaimedItem, Lane, PublishedState
+from embedding_assets.pipeline.settled_counts import folded_counts
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import corpus, work_queue
 from embedding_assets.store.work_queue import Pick
@@ -151,12 +152,14 @@ class Claims:
 
     async def _fold(self) -> None:
         """All that has arrived: a live change may stand behind a million arrivals of a load."""
-        collection_id = self._bench.target.collection_id
-        folded = _FOLDED_AT_ONCE
-        while folded == _FOLDED_AT_ONCE:
-            folded = await self._bench.db.atomically(
-                lambda tx: work_queue.fold(tx, collection_id, arrivals=_FOLDED_AT_ONCE)
-            )
+        while await self._bench.db.atomically(self._folded) == _FOLDED_AT_ONCE:
+            pass
+
+    async def _folded(self, tx: work_queue.Tx) -> int:
+        folded = await work_queue.fold(tx, self._bench.target.collection_id, arrivals=_FOLDED_AT_ONCE)
+        if folded.arrivals:
+            await self._bench.ledger.enter(tx, folded_counts(self._bench.target.name, folded))
+        return folded.arrivals
 
     async def _extended(self, tx: work_queue.Tx) -> list[int]:
         pace, target = self._bench.pace, self._bench.target

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from anyio import to_thread
 
 from embedding_assets.pipeline.filling import fill
-from embedding_assets.pipeline.requesting import RequestCounts, Requester
+from embedding_assets.pipeline.request_counts import RequestCounts
+from embedding_assets.pipeline.requesting import Requester
 from embedding_assets.pipeline.stored_inputs import StoredInput, of_chunks, read_lacking
 from embedding_assets.pipeline.switching import Atomically, hold_model, still_building
 from embedding_assets.pipeline.workbench import Workbench

@@ -3,6 +3,7 @@
 An input is sent once, however many documents of the lane hold it; a document leaves when its last input is stored.
 """
 
+import time
 from dataclasses import dataclass, field
 
 import anyio
@@ -25,7 +26,9 @@ _LOOKUP_DOCUMENTS = 64
 class _Pending:
     prepared: PreparedDocument
     waiting_for: set[bytes]
+    since: float
     sent: int = 0
+    throttled_seconds: float = 0.0
     error: ProviderError | None = None
     held_back: bool = False
 
@@ -46,6 +49,8 @@ class _Waiting:
             pending.waiting_for.discard(result.input_hash)
             pending.error = pending.error or result.error
             pending.held_back = pending.held_back or result.held_back is not None
+            # Batches wait beside one another: the longest is what kept the document.
+            pending.throttled_seconds = max(pending.throttled_seconds, result.throttled_seconds)
             if not pending.waiting_for:
                 ended.append(_outcome(pending))
         return ended
@@ -56,7 +61,8 @@ def _outcome(pending: _Pending) -> Outcome:
         return Fail(pending.prepared.item, pending.error, Stage.EMBEDDING)
     if pending.held_back:
         return Release(pending.prepared.item)
-    return Publish(pending.prepared, embedded=pending.sent)
+    now = time.monotonic()
+    return Publish(pending.prepared, pending.sent, now - pending.since, pending.throttled_seconds, embedded_at=now)
 
 
 class EmbeddingStage:
@@ -103,12 +109,13 @@ class EmbeddingStage:
 
     async def _admit(self, documents: list[PreparedDocument]) -> tuple[list[list[Input]], list[Outcome]]:
         """Full batches, and documents that need nothing from the provider."""
+        since = time.monotonic()
         missing = await self._look_up({chunk.input_hash for document in documents for chunk in document.chunks})
         full: list[list[Input]] = []
         ready: list[Outcome] = []
         for document in documents:
             needed = {chunk.input_hash for chunk in document.chunks} & missing
-            pending = _Pending(document, needed)
+            pending = _Pending(document, needed, since)
             if not needed:
                 ready.append(_outcome(pending))
             full += self._queue_inputs(pending)

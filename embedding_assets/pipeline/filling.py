@@ -10,10 +10,12 @@ import anyio
 
 from embedding_assets.domain.failures import ClassifiedError, ErrorType, ProviderError
 from embedding_assets.domain.packing import Packer
+from embedding_assets.domain.work import Stage
 from embedding_assets.pipeline.isolating import Isolator
 from embedding_assets.pipeline.requesting import Input, Requester
 from embedding_assets.pipeline.streams import first_reason
 from embedding_assets.pipeline.workbench import Workbench
+from embedding_assets.telemetry.durable import ERRORS
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -38,6 +40,8 @@ async def fill(bench: Workbench, requester: Requester, inputs: Iterable[Input]) 
                     raise ClassifiedError(ErrorType.BUDGET_REACHED, message)
                 if result.error is not None:
                     refused[result.input_hash] = result.error
+                    error_type = result.error.error_type.value
+                    ERRORS.add(bench.ledger.held, bench.target.name, Stage.EMBEDDING.value, error_type)
 
     try:
         async with anyio.create_task_group() as group:

@@ -14,16 +14,19 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from embedding_assets.domain.admitted import Admitted
 from embedding_assets.domain.circuits import CircuitOpen
+from embedding_assets.domain.counts import Counts
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.work import Lane, Outcome, Tally, total
 from embedding_assets.pipeline.admission import Admission
 from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.claims import Claimed, Claims
+from embedding_assets.pipeline.counting import put_counts_together
 from embedding_assets.pipeline.lanes import LaneStream
 from embedding_assets.pipeline.limiting import LONGEST_PAUSE_SECONDS
 from embedding_assets.pipeline.promises import count_missed
-from embedding_assets.pipeline.requesting import RequestCounts, Requester
+from embedding_assets.pipeline.request_counts import RequestCounts
+from embedding_assets.pipeline.requesting import Requester
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.streams import first_reason, gather
 from embedding_assets.pipeline.switching import require_active, told_if_replaced
@@ -133,8 +136,10 @@ class EmbeddingIngestionPipeline:
             await collections.remember_inputs_per_document(
                 tx, bench.target.collection_id, documents=done.published, inputs=done.chunks - done.chunks_reused
             )
+            await bench.ledger.enter(tx, Counts())
 
         await bench.db.atomically(leave)
+        await put_counts_together(bench.db)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ Not here: one request, its waits and its short retries (requesting), which input
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from embedding_assets.domain.failures import EverybodysFailure, FailureClass, ProviderError
 from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.ports import EmbeddingReply
 from embedding_assets.pipeline.limiting import NoRoom
+from embedding_assets.pipeline.request_counts import Waited
 from embedding_assets.pipeline.requesting import Input, Requester
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors
@@ -18,11 +19,15 @@ from embedding_assets.store import vectors
 
 @dataclass(frozen=True, slots=True)
 class InputResult:
-    """What became of an input: stored (no error), refused, or held back because the limit or a budget had no room."""
+    """What became of an input: stored (no error), refused, or held back because the limit or a budget had no room.
+
+    `throttled_seconds` is how long its batch waited for the limit.
+    """
 
     input_hash: bytes
     error: ProviderError | None = None
     held_back: LimitWait | None = None
+    throttled_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Isolator:
         """
         good_before = self._requester.good_replies
         results: list[InputResult] = []
-        failing = deque(await self._send(inputs, results))
+        waited = Waited()
+        failing = deque(await self._send(inputs, results, waited))
         while failing:
             part = failing.popleft()
             try:
@@ -61,14 +67,14 @@ class Isolator:
             except NoRoom as full:
                 results += _held_back(part.inputs, full)
             else:
-                failing.extend(await self._halve(part, results))
-        return results
+                failing.extend(await self._halve(part, results, waited))
+        return [replace(result, throttled_seconds=waited.seconds) for result in results] if waited.seconds else results
 
-    async def _send(self, inputs: Sequence[Input], results: list[InputResult]) -> list[_Failed]:
+    async def _send(self, inputs: Sequence[Input], results: list[InputResult], waited: Waited) -> list[_Failed]:
         """Ask for these together and store what comes; they themselves if they failed together."""
         good_before = self._requester.good_replies
         try:
-            reply = await self._requester.request(inputs)
+            reply = await self._requester.request(inputs, waited)
         except NoRoom as full:
             results += _held_back(inputs, full)
             return []
@@ -81,13 +87,13 @@ class Isolator:
         results += await self._store(inputs, reply)
         return []
 
-    async def _halve(self, part: _Failed, results: list[InputResult]) -> list[_Failed]:
+    async def _halve(self, part: _Failed, results: list[InputResult], waited: Waited) -> list[_Failed]:
         if len(part.inputs) == 1:
             results.append(InputResult(part.inputs[0].input_hash, part.error))
             return []
         half = len(part.inputs) // 2
-        first = await self._send(part.inputs[:half], results)
-        return first + await self._send(part.inputs[half:], results)
+        first = await self._send(part.inputs[:half], results, waited)
+        return first + await self._send(part.inputs[half:], results, waited)
 
     async def _require_better(self, part: _Failed, whole: int, good_before: int) -> None:
         """Raise where nothing fares better than this part: then it is the provider that fails.

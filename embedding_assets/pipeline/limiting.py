@@ -16,6 +16,9 @@ from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import rate_limiter
 from embedding_assets.store.rate_limiter import Reservation
+from embedding_assets.telemetry.durable import REJECTIONS, THROTTLED_SECONDS
+from embedding_assets.telemetry.labels import NO_LIMIT
+from embedding_assets.telemetry.metric import Metric
 
 # Nobody tells a waiting worker that a neighbour gave way, the limit was raised or a document changed; it looks again at the
 # latest after this.
@@ -65,6 +68,7 @@ class SharedLimit:
 
     def __init__(self, bench: Workbench, *, hold_seconds: float) -> None:
         self._db = bench.db
+        self._ledger = bench.ledger
         self._account = bench.target.account
         self._budgeted = bench.target.budgeted
         self._hold_seconds = hold_seconds
@@ -77,11 +81,14 @@ class SharedLimit:
         Raises:
             StoreError: the request is larger than the limit's ceiling, or the limit is not applied.
         """
+        answer = await self._enter(lane, inputs, tokens, usd)
         for _ in range(_TAKEN_ANEW):
-            answer = await self._enter(lane, inputs, tokens, usd)
             if isinstance(answer, LimitWait) or answer.age <= _FRESH_SECONDS:
-                return answer
-        return await self._enter(lane, inputs, tokens, usd)
+                break
+            answer = await self._enter(lane, inputs, tokens, usd)
+        if isinstance(answer, LimitWait):
+            self._count(REJECTIONS, answer, 1)
+        return answer
 
     async def hold(self, wait: LimitWait, waited: float) -> float:
         """Wait before a claimed document's request is tried again; the seconds. It waited for `waited` before.
@@ -98,6 +105,7 @@ class SharedLimit:
         seconds = min(wait.seconds, LONGEST_PAUSE_SECONDS)
         with self.clock.running():
             await anyio.sleep(seconds)
+        self._count(THROTTLED_SECONDS, wait, seconds)
         return seconds
 
     async def room(self, lane: Lane) -> Room:
@@ -146,6 +154,10 @@ class SharedLimit:
     @property
     def _shared(self) -> bool:
         return self._account.limit_name is not None or self._budgeted
+
+    def _count(self, metric: Metric, wait: LimitWait, by: float) -> None:
+        if wait.kept_back_by is not None:
+            metric.add(self._ledger.held, self._account.limit_name or NO_LIMIT, wait.kept_back_by, by=by)
 
     def _own_block(self) -> LimitWait | None:
         left = self._blocked_until - time.monotonic()

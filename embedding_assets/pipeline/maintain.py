@@ -7,6 +7,7 @@ Safe beside running workers, and to be killed at any moment: each batch is a tra
 
 from dataclasses import dataclass
 
+from embedding_assets.pipeline.counting import reconcile_counts
 from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, vector_garbage, vectors, work_queue
@@ -21,13 +22,17 @@ _MARKED_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class UpkeepOutcome:
-    """Vectors newly marked as held by nobody, deleted after their grace, held again, and still in their grace."""
+    """Vectors newly marked as held by nobody, deleted after their grace, held again, and still in their grace.
+
+    `counts_corrected`: by how many documents the counts of what is queued and tracked were off, 0 unless somebody went past them.
+    """
 
     marked: int
     deleted: int
     kept: int
     in_grace: int
     index: IndexOutcome
+    counts_corrected: int = 0
 
 
 async def maintain(bench: Workbench, *, grace_seconds: float) -> UpkeepOutcome:
@@ -48,7 +53,8 @@ async def maintain(bench: Workbench, *, grace_seconds: float) -> UpkeepOutcome:
         async with bench.db.transaction() as tx:
             in_grace += await vector_garbage.count_marked(tx, table)
     index = await ensure_index(bench)
-    return UpkeepOutcome(marked, deleted, kept, in_grace, index)
+    counts_corrected = await reconcile_counts(bench.db, bench.target.collection_id)
+    return UpkeepOutcome(marked, deleted, kept, in_grace, index, counts_corrected)
 
 
 async def _mark(db: Database, table: VectorTable) -> int:

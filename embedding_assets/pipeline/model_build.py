@@ -15,7 +15,7 @@ from embedding_assets.domain.failures import StoreError
 from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.copying import Copier, Pass, Refusals
 from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index_before_search
-from embedding_assets.pipeline.requesting import RequestCounts
+from embedding_assets.pipeline.request_counts import RequestCounts
 from embedding_assets.pipeline.switching import cut_over, hold_model, still_building
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, model_builds, vectors

@@ -3,6 +3,7 @@
 Called by every run at its start and by every tick of a schedule or sensor: it must work when no run succeeds.
 """
 
+from embedding_assets.domain.counts import Counts
 from embedding_assets.store import ledger, promises
 from embedding_assets.store.database import Database, Tx
 from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
@@ -20,5 +21,9 @@ async def count_missed(db: Database) -> int:
 
 async def _count_some(tx: Tx) -> int:
     missed = await promises.take_missed(tx, promises=_AT_ONCE)
-    await ledger.add(tx, FRESHNESS_SLA_DOCUMENTS.name, {(name, "missed"): number for name, number in missed.items()})
+    counts = Counts()
+    for name, number in missed.items():
+        FRESHNESS_SLA_DOCUMENTS.add(counts, name, "missed", by=number)
+    if counts:
+        await ledger.enter(tx, counts)
     return sum(missed.values())

@@ -5,6 +5,7 @@ Not here: vectors, and anything that is stored.
 
 import json
 import logging
+import time
 from typing import TypeAlias
 
 from embedding_assets.domain.chunking import Chunk, chunk_text
@@ -31,6 +32,7 @@ from embedding_assets.domain.work import (
 )
 from embedding_assets.pipeline.threads import run_in_time
 from embedding_assets.pipeline.workbench import Workbench
+from embedding_assets.telemetry.durable import STAGE_DURATION
 
 Reading: TypeAlias = "PreparedDocument | Unchanged | Delete | Fail"
 
@@ -44,15 +46,28 @@ async def read_in_time(
 ) -> Reading:
     """`read_document` in a thread. One that outlasts its claim is left behind, and the document is to blame."""
     seconds = bench.pace.max_claim_seconds
+    spent: dict[Stage, float] = {}
     try:
-        return await run_in_time(lambda: read_document(bench, item, published, force=force), seconds=seconds)
+        reading = await run_in_time(
+            lambda: read_document(bench, item, published, force=force, spent=spent), seconds=seconds
+        )
     except TimeoutError:
         message = f"it was fetched and chunked for {seconds:g} s without an end; its reader was left behind"
         return Fail(item, SourceError(ErrorType.WORKER_LOST, message), Stage.FETCHING)
+    for stage, taken in spent.items():
+        STAGE_DURATION.observe(bench.ledger.held, taken, stage.value)
+    return reading
 
 
-def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState | None, *, force: bool) -> Reading:
-    """Fetch, compare and chunk. `force` prepares the document even when nothing changed.
+def read_document(
+    bench: Workbench,
+    item: ClaimedItem,
+    published: PublishedState | None,
+    *,
+    force: bool,
+    spent: dict[Stage, float] | None = None,
+) -> Reading:
+    """Fetch, compare and chunk. `force` prepares the document even when nothing changed; `spent` is told the seconds of each stage.
 
     Raises:
         ClassifiedError: systemic: it is the source that failed, not this document.
@@ -61,14 +76,17 @@ def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState
         message = f"{item.lost_claims} workers died or hung while they processed this document"
         return Fail(item, SourceError(ErrorType.WORKER_LOST, message), Stage.FETCHING)
     stage = Stage.FETCHING
+    watch = _StageWatch({} if spent is None else spent)
     try:
         document = bench.source.fetch(item.document_key)
         _check_storable(document)
         digest = document.content_hash()
+        watch.ends(stage)
         stage = Stage.CHUNKING
         if published == PublishedState(digest, bench.target.chunking.fingerprint) and not force:
             return Unchanged(item)
         chunks = prepare_chunks(bench, document, chunk_text(bench.target.chunking, document.content))
+        watch.ends(stage)
         return PreparedDocument(item, document, digest, chunks)
     except DocumentMissing:
         return Delete(item)
@@ -80,6 +98,18 @@ def read_document(bench: Workbench, item: ClaimedItem, published: PublishedState
         _log.error("unexpected error while %s %r: %s", stage.value, item.document_key, described(error))
         message = f"{type(error).__name__} while {stage.value}; the run's log says where"
         return Fail(item, SourceError(ErrorType.UNEXPECTED, message), stage)
+
+
+class _StageWatch:
+    """Tells stages apart by the time they ended."""
+
+    def __init__(self, spent: dict[Stage, float]) -> None:
+        self._spent = spent
+        self._since = time.monotonic()
+
+    def ends(self, stage: Stage) -> None:
+        now = time.monotonic()
+        self._spent[stage], self._since = now - self._since, now
 
 
 def prepare_chunks(bench: Workbench, document: Document, chunks: list[Chunk]) -> tuple[PreparedChunk, ...]:

@@ -13,7 +13,7 @@ from embedding_assets.domain.reembedding import Approval, Decision, Estimate, de
 from embedding_assets.pipeline.estimating import estimate
 from embedding_assets.pipeline.model_build import BuildOutcome, build_model
 from embedding_assets.pipeline.repair import RepairOutcome, repair_vectors
-from embedding_assets.pipeline.requesting import RequestCounts, all_requests
+from embedding_assets.pipeline.request_counts import RequestCounts, all_requests
 from embedding_assets.pipeline.tracking import queue_stale
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from embedding_assets.pipeline.circuits import circuits_closed
 from embedding_assets.pipeline.filling import fill
-from embedding_assets.pipeline.requesting import RequestCounts, Requester
+from embedding_assets.pipeline.request_counts import RequestCounts
+from embedding_assets.pipeline.requesting import Requester
 from embedding_assets.pipeline.stored_inputs import of_missing
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import vectors

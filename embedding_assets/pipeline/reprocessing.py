@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from typing import Protocol
 
+from embedding_assets.domain.counts import Counts
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import failures, ledger, promises, triage, work_queue
@@ -58,7 +59,10 @@ async def dismiss(db: Database, documents: Sequence[FailedDocument]) -> int:
     async def end(tx: Tx, *, collection_id: int, keys: Sequence[str]) -> int:
         dismissed = await triage.dismiss(tx, collection_id, keys)
         missed = await promises.give_up(tx, collection_id, dismissed)
-        await ledger.add(tx, FRESHNESS_SLA_DOCUMENTS.name, {(names[collection_id], "missed"): missed})
+        counts = Counts()
+        FRESHNESS_SLA_DOCUMENTS.add(counts, names[collection_id], "missed", by=missed)
+        if counts:
+            await ledger.enter(tx, counts)
         return len(dismissed)
 
     return await _in_batches(db, documents, end)

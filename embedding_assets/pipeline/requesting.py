@@ -4,8 +4,9 @@ Not here: which inputs make a batch (embedding), who is to blame when one fails 
 """
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -23,11 +24,14 @@ from embedding_assets.domain.limits import LimitWait
 from embedding_assets.domain.models import input_hash
 from embedding_assets.domain.packing import estimate_tokens
 from embedding_assets.domain.ports import EmbeddingReply
-from embedding_assets.domain.work import Lane
+from embedding_assets.domain.work import Lane, Stage
 from embedding_assets.pipeline.limiting import NoRoom, SharedLimit
 from embedding_assets.pipeline.places import Places
+from embedding_assets.pipeline.request_counts import RequestCounts, Waited
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store.rate_limiter import Reservation
+from embedding_assets.telemetry.durable import API_REQUEST_DURATION, API_REQUESTS, COST_USD, ERRORS, TOKENS
+from embedding_assets.telemetry.labels import status_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +50,6 @@ _HARMLESS = Input(input_hash(_HARMLESS_TEXT), _HARMLESS_TEXT, estimate_tokens(_H
 
 # Too many requests at once may be the reason: fewer are sent together.
 _OVERLOADED = frozenset({ErrorType.RATE_LIMITED, ErrorType.PROVIDER_UNAVAILABLE, ErrorType.PROVIDER_TIMEOUT})
-
-
-@dataclass(slots=True)
-class RequestCounts:
-    """What this run asked of the provider, and what went wrong there, passing or not.
-
-    `tokens` as the provider counts them, cost in USD where a price is known; `errors` counts replies by error type.
-    `throttled_seconds` is wall time in which anything waited for the limit.
-    """
-
-    requests: int = 0
-    inputs: int = 0
-    tokens: int = 0
-    cost_usd: float = 0.0
-    reordered_replies: int = 0
-    throttled_seconds: float = 0.0
-    errors: dict[str, int] = field(default_factory=dict[str, int])
-
-    def count_error(self, error_type: ErrorType) -> None:
-        """One more reply of this kind."""
-        self.errors[error_type.value] = self.errors.get(error_type.value, 0) + 1
-
-
-def all_requests(counts: Iterable[RequestCounts]) -> RequestCounts:
-    """The sum of all."""
-    whole = RequestCounts()
-    for one in counts:
-        for name in ("requests", "inputs", "tokens", "cost_usd", "reordered_replies", "throttled_seconds"):
-            setattr(whole, name, getattr(whole, name) + getattr(one, name))
-        for error, count in one.errors.items():
-            whole.errors[error] = whole.errors.get(error, 0) + count
-    return whole
 
 
 class Requester:
@@ -107,15 +79,15 @@ class Requester:
         """Replies of this run that held at least one usable vector."""
         return self._good_replies
 
-    async def request(self, inputs: Sequence[Input]) -> EmbeddingReply:
-        """The checked reply to these inputs together, with the limit and the short retries.
+    async def request(self, inputs: Sequence[Input], waited: Waited | None = None) -> EmbeddingReply:
+        """The checked reply to these inputs together, with the limit and the short retries; `waited` is told how long.
 
         Raises:
             NoRoom: the limit has no room for it.
             EverybodysFailure: no vector of it is usable, nor is a harmless input's.
             ProviderError: what the provider answered in the end.
         """
-        reply = await self._ask(inputs)
+        reply = await self._ask(inputs, waited=waited)
         if len(reply.rejected) == len(inputs) and not self._good_replies:
             await self.require_better(_refusal(reply))
         return reply
@@ -155,13 +127,15 @@ class Requester:
         if reply.rejected:
             raise _refusal(reply)
 
-    async def _ask(self, inputs: Sequence[Input], *, once: bool = False) -> EmbeddingReply:
+    async def _ask(
+        self, inputs: Sequence[Input], *, once: bool = False, waited: Waited | None = None
+    ) -> EmbeddingReply:
         """One answer, with short retries for what may pass, unless asked `once`; being throttled spends no try."""
         tries = 0
         await self._bench.embedder.prepare()
         while True:
             try:
-                return await self._request(inputs)
+                return await self._request(inputs, Waited() if waited is None else waited)
             except WireFormatRefused:
                 continue
             except ProviderError as error:
@@ -169,6 +143,7 @@ class Requester:
                 if error.failure_class is FailureClass.THROTTLED:
                     await self.limit.refused(throttled_wait(error.retry_after, luck=random.random()))
                     if not once:
+                        self._count_passing(error)
                         continue
                 tries += 1
                 may_pass = (
@@ -176,26 +151,31 @@ class Requester:
                 )
                 if once or not may_pass or tries >= self._bench.pace.request_tries:
                     raise
+                self._count_passing(error)
                 await anyio.sleep(retry_wait(error.retry_after, tries, luck=random.random()))
 
-    async def _request(self, inputs: Sequence[Input]) -> EmbeddingReply:
+    async def _request(self, inputs: Sequence[Input], waited: Waited) -> EmbeddingReply:
         """The limit is waited for without a place: backfill that is paced would hold all four, with live requests behind it."""
         lane = Lane.LIVE if any(one.lane is Lane.LIVE for one in inputs) else Lane.BACKFILL
-        waited = 0.0
+        held = 0.0
         while True:
             async with self._places.place(lane):
                 answer = await self._reserve(inputs, lane)
                 if isinstance(answer, Reservation):
                     return await self._send(inputs, answer)
-            waited += await self.limit.hold(answer, waited)
+            seconds = await self.limit.hold(answer, held)
+            held += seconds
+            waited.seconds += seconds
 
     async def _send(self, inputs: Sequence[Input], reservation: Reservation) -> EmbeddingReply:
         sent_in_round = self._window.rounds
         self._counts.requests += 1
         self._counts.inputs += len(inputs)
+        started = time.monotonic()
         try:
             reply = await self._bench.embedder.embed([one.text for one in inputs])
         except ProviderError as error:
+            self._count_answer(status_label(error.error_type, error.status), started)
             reservation = await self.limit.answered(reservation, inputs=len(inputs))
             if error.status is not None:
                 await self.limit.refund(reservation)
@@ -203,6 +183,7 @@ class Requester:
                 self._window.refused(sent_in_round)
             raise
         else:
+            self._count_answer("200", started)
             self._window.went_well()
         finally:
             self._places.resize(self._window.places)
@@ -210,12 +191,24 @@ class Requester:
         await self._account(await self.limit.answered(reservation, inputs=len(inputs)), reply)
         return reply
 
+    def _count_answer(self, status: str, started: float) -> None:
+        held, model = self._bench.ledger.held, self._bench.target.model.name
+        API_REQUESTS.add(held, model, status)
+        API_REQUEST_DURATION.observe(held, time.monotonic() - started, model)
+
+    def _count_passing(self, error: ProviderError) -> None:
+        """An error that is tried again is nobody's: neither a document nor a run is going to count it."""
+        error_type = error.error_type.value
+        ERRORS.add(self._bench.ledger.held, self._bench.target.name, Stage.EMBEDDING.value, error_type)
+
     async def _account(self, reservation: Reservation, reply: EmbeddingReply) -> None:
         tokens = reservation.tokens if reply.tokens is None else reply.tokens
         usd = self._usd(tokens) if reply.cost_usd is None else reply.cost_usd
         self._counts.tokens += reply.tokens or 0
         self._counts.cost_usd += reply.cost_usd or 0.0
         self._counts.reordered_replies += reply.reordered
+        TOKENS.add(self._bench.ledger.held, self._bench.target.model.name, by=tokens)
+        COST_USD.add(self._bench.ledger.held, self._bench.target.model.name, by=usd)
         await self.limit.correct(reservation, tokens=tokens, usd=usd)
 
     async def _reserve(self, inputs: Sequence[Input], lane: Lane) -> Reservation | LimitWait:

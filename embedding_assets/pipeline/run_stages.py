@@ -14,7 +14,7 @@ from embedding_assets.pipeline.indexing import IndexOutcome, ensure_index
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline, RunOutcome
 from embedding_assets.pipeline.model_build import BuildOutcome, build_model
 from embedding_assets.pipeline.repair import RepairOutcome, repair_vectors
-from embedding_assets.pipeline.requesting import RequestCounts, all_requests
+from embedding_assets.pipeline.request_counts import RequestCounts, all_requests
 from embedding_assets.pipeline.tracking import queue_changed, queue_stale, retrack
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import inspection

@@ -5,7 +5,6 @@ First the locks, then the fence of every claim; a claim that is no longer ours w
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from embedding_assets.domain.failures import ErrorType, FailureClass, StoreError
 from embedding_assets.domain.work import (
@@ -21,22 +20,13 @@ from embedding_assets.domain.work import (
     Unchanged,
     total,
 )
-from embedding_assets.pipeline.failing import record_failures
+from embedding_assets.pipeline.failing import Recorded, record_failures
+from embedding_assets.pipeline.settled_counts import Sorted, settled_counts
 from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, ledger, vectors, work_queue
+from embedding_assets.store import corpus, failures, vectors, work_queue
 from embedding_assets.store.database import BUSY_TRIES, Tx
-from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
-
-
-@dataclass(frozen=True, slots=True)
-class _Sorted:
-    publish: list[Publish]
-    unchanged: list[Unchanged]
-    delete: list[Delete]
-    fail: list[Fail]
-    release: list[Release]
-
+from embedding_assets.store.work_queue import ClosedObligation
 
 # What may be about one document's rows alone: found by halving.
 _ABOUT_ROWS = frozenset({ErrorType.INVALID_DATA, ErrorType.DATABASE_BUSY, ErrorType.UNEXPECTED})
@@ -96,18 +86,19 @@ async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict
     groups = await _without_vectors_released(
         tx, bench, _sort(outcome for outcome in outcomes if outcome.item.document_key in held)
     )
-    await _write(tx, bench, groups)
-    await _count_obligations(tx, bench, groups, tallies)
+    recorded = await _write(tx, bench, groups)
+    closed = await _close_obligations(tx, bench, groups, tallies)
     done = [outcome.item.document_key for outcome in (*_ended_well(groups), *groups.fail)]
     await work_queue.finish(tx, target.collection_id, done)
     await work_queue.release(tx, target.collection_id, [outcome.item for outcome in groups.release])
     _count(groups, tallies)
-    await _enter_in_ledger(tx, target.name, total(tallies.values()))
+    whole = total(tallies.values())
+    await bench.ledger.enter(tx, settled_counts(target.name, groups, closed, recorded, whole))
     return dict(tallies)
 
 
-def _sort(outcomes: Iterable[Outcome]) -> _Sorted:
-    groups = _Sorted([], [], [], [], [])
+def _sort(outcomes: Iterable[Outcome]) -> Sorted:
+    groups = Sorted([], [], [], [], [])
     for outcome in outcomes:
         match outcome:
             case Publish():
@@ -123,7 +114,7 @@ def _sort(outcomes: Iterable[Outcome]) -> _Sorted:
     return groups
 
 
-async def _without_vectors_released(tx: Tx, bench: Workbench, groups: _Sorted) -> _Sorted:
+async def _without_vectors_released(tx: Tx, bench: Workbench, groups: Sorted) -> Sorted:
     """A vector collected between its check and this settle: the document goes back and is embedded again."""
     needed = {chunk.input_hash for outcome in groups.publish for chunk in outcome.prepared.chunks}
     missing = await vectors.missing_inputs(tx, bench.target.table, list(needed)) if needed else set[bytes]()
@@ -131,14 +122,14 @@ async def _without_vectors_released(tx: Tx, bench: Workbench, groups: _Sorted) -
         return groups
     whole = [outcome for outcome in groups.publish if not _lacks(outcome.prepared, missing)]
     back = [Release(outcome.item) for outcome in groups.publish if _lacks(outcome.prepared, missing)]
-    return _Sorted(whole, groups.unchanged, groups.delete, groups.fail, [*groups.release, *back])
+    return Sorted(whole, groups.unchanged, groups.delete, groups.fail, [*groups.release, *back])
 
 
 def _lacks(prepared: PreparedDocument, missing: set[bytes]) -> bool:
     return any(chunk.input_hash in missing for chunk in prepared.chunks)
 
 
-async def _write(tx: Tx, bench: Workbench, groups: _Sorted) -> None:
+async def _write(tx: Tx, bench: Workbench, groups: Sorted) -> Recorded:
     target = bench.target
     if groups.publish and groups.delete:
         await corpus.drop_versions(
@@ -151,26 +142,24 @@ async def _write(tx: Tx, bench: Workbench, groups: _Sorted) -> None:
         await corpus.erase(tx, target.collection_id, _keys(groups.delete))
     well = [item.document_key for item in _items(_ended_well(groups))]
     await failures.resolve(tx, target.collection_id, well)
-    if groups.fail:
-        await record_failures(tx, bench, groups.fail)
+    return await record_failures(tx, bench, groups.fail) if groups.fail else Recorded()
 
 
-async def _count_obligations(tx: Tx, bench: Workbench, groups: _Sorted, tallies: dict[int, Tally]) -> None:
+async def _close_obligations(
+    tx: Tx, bench: Workbench, groups: Sorted, tallies: dict[int, Tally]
+) -> list[ClosedObligation]:
     items = {item.document_key: item for item in _items(_ended_well(groups))}
-    for closed in await work_queue.close_obligations(tx, bench.target.collection_id, list(items.values())):
+    all_closed = await work_queue.close_obligations(tx, bench.target.collection_id, list(items.values()))
+    for closed in all_closed:
         tally = tallies[items[closed.document_key].shard]
         tally.max_lag_seconds = max(tally.max_lag_seconds, closed.lag_seconds)
         if not closed.counted:
             tally.freshness_met += closed.in_time
             tally.freshness_missed += not closed.in_time
+    return all_closed
 
 
-async def _enter_in_ledger(tx: Tx, collection: str, whole: Tally) -> None:
-    promises = {(collection, "met"): whole.freshness_met, (collection, "missed"): whole.freshness_missed}
-    await ledger.add(tx, FRESHNESS_SLA_DOCUMENTS.name, promises)
-
-
-def _ended_well(groups: _Sorted) -> list[Publish | Unchanged | Delete]:
+def _ended_well(groups: Sorted) -> list[Publish | Unchanged | Delete]:
     return [*groups.publish, *groups.unchanged, *groups.delete]
 
 
@@ -182,7 +171,7 @@ def _items(outcomes: Iterable[Outcome]) -> list[ClaimedItem]:
     return [outcome.item for outcome in outcomes]
 
 
-def _count(groups: _Sorted, tallies: dict[int, Tally]) -> None:
+def _count(groups: Sorted, tallies: dict[int, Tally]) -> None:
     for outcome in groups.publish:
         tally = tallies[outcome.item.shard]
         tally.published += 1

@@ -8,6 +8,7 @@ from embedding_assets.domain.circuits import Scopes
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
 from embedding_assets.domain.ports import Embedder, Source
+from embedding_assets.pipeline.run_ledger import RunLedger
 from embedding_assets.store.database import Database
 from embedding_assets.store.rate_limiter import Account
 from embedding_assets.store.vector_index import IndexOptions
@@ -92,7 +93,8 @@ class Pace:
 class Workbench:
     """Everything a pipeline step may use. `run_id` names the run in leases and failure history.
 
-    `building` is the same for the model that is built beside the active one; None when none is.
+    `building` is the same for the model that is built beside the active one; None when none is. `ledger` is where everything that
+    happens here is counted; whoever opened the workbench ends it.
     """
 
     db: Database
@@ -102,3 +104,4 @@ class Workbench:
     run_id: str
     pace: Pace = Pace()
     building: "Workbench | None" = None
+    ledger: RunLedger = field(default_factory=RunLedger)

@@ -4,7 +4,8 @@ Producers only append arrivals; a fold turns them into work items, one per docum
 must still hold it. Not here: what is done with an item (pipeline), or its failure (store/failures).
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,14 +21,31 @@ SUSPECT_AFTER = 2
 
 @dataclass(frozen=True, slots=True)
 class ClosedObligation:
-    """A promise that publication ended. `lag_seconds` is publication minus change; `counted` was missed and said so before."""
+    """A promise that publication ended. `lag_seconds` is publication minus change; `counted` was missed and said so before.
+
+    `charged`: an attempt of the change was.
+    """
 
     document_key: str
     counted: bool
+    charged: bool
     lag_seconds: float
     in_time: bool
     later_from: datetime | None
     later_generation: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Arrivals that were taken, by the lane of their document; `newest_change` is the latest live change among them."""
+
+    by_lane: Mapping[Lane, int]
+    newest_change: datetime | None = None
+
+    @property
+    def arrivals(self) -> int:
+        """All of them."""
+        return sum(self.by_lane.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +94,8 @@ async def enqueue(
     await tx.execute(_SQL["enqueue"], values)
 
 
-async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datetime | None = None) -> int:
-    """Turn up to `arrivals` arrivals into work items, and live changes into obligations; how many were taken."""
+async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datetime | None = None) -> Folded:
+    """Turn up to `arrivals` arrivals into work items, and live changes into obligations."""
     await tx.execute(_SQL["move_aside"], {"collection_id": collection_id, "arrivals": arrivals})
     cursor = await tx.execute(_SQL["fold"], {"collection_id": collection_id, "arrivals": arrivals, "now": now})
     rows = await cursor.fetchall()
@@ -92,7 +110,10 @@ async def fold(tx: Tx, collection_id: int, *, arrivals: int = 10_000, now: datet
         # Before the obligations: whoever dismisses a failed document locks in this order too.
         await tx.execute(_SQL["restart_failures"], values)
         await tx.execute(_SQL["open_obligations"], values)
-    return sum(row[3] for row in rows)
+    taken: Counter[Lane] = Counter()
+    for row in rows:
+        taken[Lane(row[4])] += row[3]
+    return Folded(taken, max((row[2] for row in changed), default=None))
 
 
 async def forget_orphans(tx: Tx) -> int:
@@ -195,6 +216,16 @@ async def close_obligations(
         }
         await tx.execute(_SQL["reopen_obligations"], reopened)
     return closed
+
+
+async def charge_obligations(tx: Tx, collection_id: int, items: Sequence[ClaimedItem]) -> int:
+    """An attempt of these claims was charged; how many changes that is the first one of."""
+    values = {
+        "collection_id": collection_id,
+        "document_keys": [item.document_key for item in items],
+        "generations": [item.generation for item in items],
+    }
+    return (await tx.execute(_SQL["charge_obligations"], values)).rowcount
 
 
 async def has_ready_work(tx: Tx, collection_id: int, shards: Sequence[int], *, now: datetime | None = None) -> bool:

@@ -102,7 +102,7 @@ DOCUMENT_DURATION = histogram(
 STAGE_DURATION = histogram(
     "embedding_stage_duration_seconds",
     (STAGE,),
-    "Time of one document (fetching, chunking), one request and its checks (embedding), one settle (storage).",
+    "Time that one document spent in a stage, waiting in it included.",
     DURATION_BUCKETS,
 )
 API_REQUEST_DURATION = histogram(

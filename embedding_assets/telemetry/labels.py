@@ -10,6 +10,8 @@ from embedding_assets.telemetry.metric import Label
 COLLECTION = Label("collection")
 MODEL = Label("model")
 LIMIT = Label("limit")
+# Where a collection has no shared limit, but a budget, or a provider that refuses.
+NO_LIMIT = "none"
 
 OUTCOME = Label("outcome", ("success", "failure", "deleted", "unchanged"))
 # `released`: given back with nothing charged; `refused`: a late twin that wrote nothing.
@@ -24,6 +26,30 @@ WAITING = Label("waiting", ("included", "excluded"))
 # What an answer of the provider is counted as: its HTTP status, or how none came.
 KNOWN_STATUSES = ("200", "400", "401", "403", "404", "408", "413", "422", "429", "500", "502", "503", "504")
 STATUS = Label("status", (*KNOWN_STATUSES, "4xx", "5xx", "timeout", "unreachable"))
+
+# What these are about is in the body of an answer that came with success.
+_IN_THE_BODY = frozenset(
+    {
+        ErrorType.MALFORMED_REPLY,
+        ErrorType.COUNT_MISMATCH,
+        ErrorType.ORDER_MISMATCH,
+        ErrorType.DIMENSION_MISMATCH,
+        ErrorType.NON_FINITE,
+        ErrorType.ZERO_VECTOR,
+    }
+)
+
+
+def status_label(error_type: ErrorType, status: int | None) -> str:
+    """What a request that failed is counted under."""
+    if status is None:
+        if error_type in _IN_THE_BODY:
+            return "200"
+        return "timeout" if error_type is ErrorType.PROVIDER_TIMEOUT else "unreachable"
+    if str(status) in KNOWN_STATUSES:
+        return str(status)
+    return "5xx" if status >= 500 else "4xx"
+
 
 RESOURCE = Label("resource", ("requests", "inputs", "tokens"))
 # What kept a request back: a resource of the limit, the provider's own word (429), a budget, or a database that restarted.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import product
 
+from embedding_assets.domain.counts import Counts
+
 
 class Kind(str, Enum):
     """The value is what Prometheus calls it. Counters and histograms are kept in PostgreSQL; gauges are read at a scrape."""
@@ -43,6 +45,18 @@ class Metric:
         """Every legal set of label values; `known` gives those of the labels that are not closed."""
         choices = [label.values if label.values is not None else tuple(known[label.name]) for label in self.labels]
         return list(product(*choices))
+
+    def add(self, counts: Counts, *values: str, by: float = 1) -> None:
+        """Count so many more of these label values."""
+        counts.add((self.name, self.checked(values)), by)
+
+    def observe(self, counts: Counts, value: float, *values: str) -> None:
+        """Count one observation under these label values."""
+        counts.observe((self.name, self.checked(values)), self.buckets, value)
+
+    def note(self, counts: Counts, value: float, *values: str) -> None:
+        """A gauge that only grows, a time for one, stands at this or above."""
+        counts.latest[self.name, self.checked(values)] = value
 
     def checked(self, values: tuple[str, ...]) -> tuple[str, ...]:
         """These label values, when they are legal.

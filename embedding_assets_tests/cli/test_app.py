@@ -12,7 +12,8 @@ _COMMANDS = [
     "launch", "capacity",
 ]  # fmt: skip
 _GROUPED = [
-    "collections apply", "collections list", "collections show", "failures list", "failures show", "failures retry",
+    "collections apply", "collections list", "collections show", "collections track",
+    "collections untrack", "failures list", "failures show", "failures retry",
     "failures dismiss", "models list", "models retire",
     "roles grant",
 ]  # fmt: skip

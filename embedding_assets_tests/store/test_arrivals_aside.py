@@ -38,7 +38,7 @@ def _locked(url: str, *tables: str) -> Generator[None, None, None]:
 
 async def _folded(db: Database, collection_id: int) -> int:
     async with db.transaction() as tx:
-        return await work_queue.fold(tx, collection_id)
+        return (await work_queue.fold(tx, collection_id)).arrivals
 
 
 @pytest.mark.parametrize("tables", [("work_arrivals",), ("collections",), ("work_arrivals", "collections")])

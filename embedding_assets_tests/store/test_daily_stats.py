@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from embedding_assets.domain.counts import Counts
 from embedding_assets.domain.work import Lane
 from embedding_assets.store import daily_stats, ledger
 from embedding_assets.store.database import Database
@@ -20,9 +21,11 @@ async def stand_at(db: Database, name: str, *labels: str) -> list[float]:
 
 
 async def add(db: Database, value: float) -> None:
+    counts = Counts()
+    DOCUMENTS_PROCESSED.add(counts, "docs", "success", by=value)
     async with db.transaction() as tx:
         for shard in range(3):
-            await ledger.add(tx, DOCUMENTS, {("docs", "success"): value}, shard=shard)
+            await ledger.enter(tx, counts, shard=shard)
 
 
 @on_database

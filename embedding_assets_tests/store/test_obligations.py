@@ -73,7 +73,7 @@ async def test_what_is_nobodys_new_change_opens_no_promise(
     docs = await make_collection(db, tracked_since=tracked_since)
     async with db.transaction() as tx:
         await arrive(tx, docs, "a", lane=lane, changed_at=changed_at)
-        assert await work_queue.fold(tx, docs.id) == 1
+        assert (await work_queue.fold(tx, docs.id)).arrivals == 1
         assert await obligations(tx, docs) == {}
 
 

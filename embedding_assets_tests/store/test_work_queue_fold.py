@@ -46,9 +46,9 @@ async def test_arrivals_of_one_document_become_one_item(db: Database) -> None:
     docs = await make_collection(db)
     async with db.transaction() as tx:
         await arrive(tx, docs, "a", "b", "a", "a")
-        assert await work_queue.fold(tx, docs.id) == 4
+        assert (await work_queue.fold(tx, docs.id)).arrivals == 4
         assert sorted(await items(tx, docs)) == ["a", "b"]
-        assert await work_queue.fold(tx, docs.id) == 0
+        assert (await work_queue.fold(tx, docs.id)).arrivals == 0
 
 
 @on_database
@@ -94,9 +94,9 @@ async def test_fold_takes_the_arrivals_of_its_collection_only_and_no_more_than_a
     async with db.transaction() as tx:
         await arrive(tx, docs, *(f"document-{n}" for n in range(10)))
         await arrive(tx, others, "elsewhere")
-        assert await work_queue.fold(tx, docs.id, arrivals=7) == 7
+        assert (await work_queue.fold(tx, docs.id, arrivals=7)).arrivals == 7
         assert len(await items(tx, docs)) == 7
-        assert await work_queue.fold(tx, docs.id) == 3
+        assert (await work_queue.fold(tx, docs.id)).arrivals == 3
         assert await items(tx, others) == {}
 
 
@@ -110,7 +110,7 @@ async def test_two_folds_at_once_take_every_arrival_once(db: Database) -> None:
     async def fold_all() -> None:
         while True:
             async with db.transaction() as tx:
-                took = await work_queue.fold(tx, docs.id, arrivals=7)
+                took = (await work_queue.fold(tx, docs.id, arrivals=7)).arrivals
             if not took:
                 return
             taken.append(took)
@@ -121,7 +121,7 @@ async def test_two_folds_at_once_take_every_arrival_once(db: Database) -> None:
     assert sum(taken) == 400
     async with db.transaction() as tx:
         assert len(await items(tx, docs)) == 40
-        assert await work_queue.fold(tx, docs.id) == 0
+        assert (await work_queue.fold(tx, docs.id)).arrivals == 0
 
 
 @on_database
@@ -131,9 +131,9 @@ async def test_an_arrival_that_commits_late_is_folded_though_its_id_is_lower(db:
         await arrive(late, docs, "late")
         async with db.transaction() as tx:
             await arrive(tx, docs, "early")
-            assert await work_queue.fold(tx, docs.id) == 1
+            assert (await work_queue.fold(tx, docs.id)).arrivals == 1
     async with db.transaction() as tx:
-        assert await work_queue.fold(tx, docs.id) == 1
+        assert (await work_queue.fold(tx, docs.id)).arrivals == 1
         assert sorted(await items(tx, docs)) == ["early", "late"]
 
 
@@ -151,7 +151,7 @@ async def test_a_producer_waits_neither_for_a_settle_nor_for_a_fold(db: Database
             await producer.execute("SET LOCAL lock_timeout = '5s'")
             await work_queue.enqueue(producer, docs.id, [("a", None), ("b", NOON)], lane=Lane.LIVE)
         async with db.transaction() as another:
-            assert await work_queue.fold(another, docs.id, arrivals=0) == 0
+            assert (await work_queue.fold(another, docs.id, arrivals=0)).arrivals == 0
             row = await (await another.execute("SELECT count(*) FROM embedding_assets.work_arrivals")).fetchone()
             assert row == (4,)
 
@@ -199,14 +199,14 @@ async def test_a_fold_that_was_overtaken_does_not_take_the_generation_back(db: D
     async def fold_overtaken() -> None:
         async with db.transaction() as tx:
             await tx.execute("SET LOCAL application_name = 'overtaken'")
-            assert await work_queue.fold(tx, docs.id, arrivals=1) == 1
+            assert (await work_queue.fold(tx, docs.id, arrivals=1)).arrivals == 1
 
     async with anyio.create_task_group() as tasks, db.transaction() as holding:
         await holding.execute("SELECT pg_advisory_xact_lock(1)")
         tasks.start_soon(fold_overtaken)
         await waiting_for_a_lock(db)
         async with db.transaction() as tx:
-            assert await work_queue.fold(tx, docs.id, now=NOON) == 1
+            assert (await work_queue.fold(tx, docs.id, now=NOON)).arrivals == 1
             assert keys(await claim(tx, docs)) == ["a"]
     async with db.transaction() as tx:
         item = (await items(tx, docs))["a"]

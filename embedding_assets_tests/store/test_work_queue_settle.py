@@ -133,7 +133,7 @@ async def test_a_fold_and_a_settle_of_the_same_items_do_not_deadlock(db: Databas
 
     async def fold() -> None:
         async with db.transaction() as tx:
-            assert await work_queue.fold(tx, docs.id) == 3
+            assert (await work_queue.fold(tx, docs.id)).arrivals == 3
 
     async with anyio.create_task_group() as tasks, db.transaction() as tx:
         await work_queue.lock_claims(tx, docs.id, mine[:1])

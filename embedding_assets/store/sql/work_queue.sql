@@ -79,10 +79,10 @@ WITH taken AS (
                             ELSE w.available_at END
     RETURNING w.document_key, w.generation
 )
-SELECT document_key, max(generation), min(due_from), sum(arrivals)::bigint
+SELECT document_key, max(generation), min(due_from), sum(arrivals)::bigint, min(lane)::text
 FROM (
-    SELECT document_key, NULL::bigint AS generation, due_from, arrivals FROM folded
-    UNION ALL SELECT document_key, generation, NULL, 0 FROM upserted
+    SELECT document_key, NULL::bigint AS generation, due_from, arrivals, lane FROM folded
+    UNION ALL SELECT document_key, generation, NULL, 0, NULL FROM upserted
 ) AS told
 GROUP BY document_key
 
@@ -156,9 +156,11 @@ WITH ready AS (
         available_at = coalesce(%(now)s::timestamptz, clock_timestamp()) + make_interval(secs => %(lease_seconds)s),
         lost_claims = w.lost_claims + (w.lease_owner IS NOT NULL)::integer
     WHERE w.collection_id = %(collection_id)s AND w.document_key = ANY (ARRAY(SELECT document_key FROM ready))
-    RETURNING w.document_key, w.shard, w.lane::text, w.fence, w.generation, w.first_enqueued_at, w.lost_claims
+    RETURNING w.document_key, w.shard, w.lane::text, w.fence, w.generation, w.first_enqueued_at, w.lost_claims, w.claimed_at
 )
-SELECT claimed.*, ready.available_at AS ready_at FROM claimed JOIN ready USING (document_key)
+SELECT c.document_key, c.shard, c.lane, c.fence, c.generation, c.first_enqueued_at, c.lost_claims, ready.available_at AS ready_at,
+       c.claimed_at
+FROM claimed AS c JOIN ready USING (document_key)
 
 -- name: extend
 -- SKIP LOCKED: a row that is being settled needs no longer lease, and waiting for it in another order could deadlock.
@@ -227,11 +229,18 @@ DELETE FROM embedding_assets.obligations AS o
 USING unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS covered (document_key, generation)
 WHERE o.collection_id = %(collection_id)s AND o.document_key = ANY(%(document_keys)s)
   AND o.document_key = covered.document_key AND o.generation <= covered.generation
-RETURNING o.document_key, o.counted,
+RETURNING o.document_key, o.counted, o.charged,
     extract(epoch FROM coalesce(%(now)s::timestamptz, clock_timestamp()) - o.due_from)::float8 AS lag_seconds,
     coalesce(%(now)s::timestamptz, clock_timestamp()) <= o.deadline AS in_time,
     CASE WHEN o.later_generation > covered.generation THEN o.later_from END AS later_from,
     CASE WHEN o.later_generation > covered.generation THEN o.later_generation END AS later_generation
+
+-- name: charge_obligations
+-- A change that was charged with an attempt; how many were not before.
+UPDATE embedding_assets.obligations AS o SET charged = true
+FROM unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS covered (document_key, generation)
+WHERE o.collection_id = %(collection_id)s AND o.document_key = ANY(%(document_keys)s)
+  AND o.document_key = covered.document_key AND o.generation <= covered.generation AND NOT o.charged
 
 -- name: reopen_obligations
 INSERT INTO embedding_assets.obligations (collection_id, document_key, due_from, deadline, generation)
