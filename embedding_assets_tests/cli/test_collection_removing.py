@@ -15,7 +15,8 @@ from embedding_assets_tests.cli.test_collections import edit
 _BELONGING = """
     SELECT c.relname FROM pg_class AS c
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'collection_id'
-    WHERE c.relnamespace = 'embedding_assets'::regnamespace AND c.relkind = 'r' AND c.relname <> 'rate_limit_slots'
+    WHERE c.relnamespace = 'embedding_assets'::regnamespace AND c.relkind = 'r'
+      AND c.relname NOT IN ('rate_limit_slots', 'count_deltas')
 """
 # The first statement about documents waits, so that there is a middle to be killed in.
 _SLOW = """
@@ -109,6 +110,10 @@ def test_a_removed_collection_leaves_nothing_but_its_history_and_harms_no_other(
     assert _rows(database_url, 2) == others
     with psycopg.connect(database_url) as connection:
         names = connection.execute("SELECT name FROM embedding_assets.collections").fetchall()
+        deltas = connection.execute(
+            "SELECT sum(delta) FROM embedding_assets.count_deltas WHERE collection_id = 1"
+        ).fetchone()
+        assert deltas in {(0,), (None,)}
         [table] = connection.execute(
             "SELECT relname FROM pg_class WHERE relname ~ '^embeddings_[0-9]+_[0-9]+$'"
         ).fetchall()
