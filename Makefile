@@ -76,6 +76,7 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_failures
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_run_job
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_sizes
 
 dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, alerts, Grafana pages, servers' examples
 	$(BIN)/python -m dashboards_source

@@ -103,7 +103,7 @@ def test_what_the_migration_needs_is_a_hook_that_exists_before_it() -> None:
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
 
 
-def test_the_migration_goes_schema_then_dagster_then_collections() -> None:
+def test_the_migration_goes_schema_then_dagster_then_collections_then_roles() -> None:
     def steps(values: tuple[str, ...]) -> list[str]:
         spec = named(rendered(*values), "Job", f"{RELEASE}-migrate")["spec"]["template"]["spec"]
         return [" ".join(one["args"]) for one in (*spec["initContainers"], *spec["containers"])]
@@ -114,7 +114,8 @@ def test_the_migration_goes_schema_then_dagster_then_collections() -> None:
         "embedding-assets collections apply",
     )
     assert steps(REQUIRED) == [schema, dagster, collections]
-    assert steps(OPPOSITE) == [schema, collections]
+    roles = [f"embedding-assets roles grant {role}" for role in ("exporter metrics", "reader chat --collection docs")]
+    assert steps(OPPOSITE) == [schema, collections, *roles]
 
 
 def test_there_is_one_exporter_and_the_old_one_goes_first() -> None:

@@ -12,6 +12,7 @@ from croniter import croniter
 from hera.workflows.models import CronWorkflow, WorkflowTemplate
 
 from embedding_assets.cli.app import app
+from embedding_assets.collections_file import load_collections_file
 from embedding_assets.definitions import build_defs
 from embedding_assets.settings import load_settings
 from embedding_assets_tests.support.helm import (
@@ -34,6 +35,12 @@ SCHEDULED = pytest.mark.parametrize("name", SCHEDULES)
 def workflow(name: str) -> Object:
     kind = "CronWorkflow" if name in SCHEDULES else "WorkflowTemplate"
     return named(rendered(*REQUIRED), kind, name)
+
+
+def of_docs(*values: str) -> list[Object]:
+    """The schedules of one collection."""
+    every = of_kind(rendered(*values), "CronWorkflow")
+    return [one for one in every if one["metadata"]["labels"]["embedding-assets/collection"] == "docs"]
 
 
 def spec_of(one: Object) -> Object:
@@ -123,14 +130,16 @@ def test_it_comes_at_times_that_exist_once_at_a_time_and_ends(name: str) -> None
 
 
 def test_retries_come_every_five_minutes_and_the_rest_nightly() -> None:
-    scheduled = of_kind(rendered(*REQUIRED), "CronWorkflow")
-    assert {one["metadata"]["name"]: one["spec"]["schedules"] for one in scheduled} == SCHEDULES
+    assert {one["metadata"]["name"]: one["spec"]["schedules"] for one in of_docs(*REQUIRED)} == SCHEDULES
+    # And so for every collection in the file.
+    collections = load_collections_file(COLLECTIONS_FILE).collections
+    assert len(of_kind(rendered(*REQUIRED), "CronWorkflow")) == len(SCHEDULES) * len(collections)
 
 
 @pytest.mark.parametrize(("values", "suspended"), [(REQUIRED, True), (OPPOSITE, False)])
 def test_due_retries_are_suspended_where_dagster_brings_them_back(values: tuple[str, ...], suspended: bool) -> None:  # noqa: FBT001
     objects = rendered(*values)
-    spec = {one["metadata"]["name"]: one["spec"]["suspend"] for one in of_kind(objects, "CronWorkflow")}
+    spec = {one["metadata"]["name"]: one["spec"]["suspend"] for one in of_docs(*values)}
     assert spec == {"docs-retries": suspended, "docs-reconcile": False, "docs-report": False}
     # Whoever is suspended here runs there: code server and chart read one value.
     trigger = named(objects, "ConfigMap", f"{RELEASE}-settings")["data"]["EMBEDDING_ASSETS_RETRIES_TRIGGER"]
