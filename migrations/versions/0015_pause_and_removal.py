@@ -1,11 +1,11 @@
-"""Pausing a collection by hand, and removing one with everything that is its own: `0014_pause_and_removal.sql`."""
+"""Pausing a collection by hand, and removing one with everything that is its own: `0015_pause_and_removal.sql`."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """What is half removed would look like a collection again: there is no way back."""
-    message = "0014 has no way back: restore the backup taken before it"
+    message = "0015 has no way back: restore the backup taken before it"
     raise NotImplementedError(message)
