@@ -7,7 +7,7 @@ limit_tables), what a source's own keys mean (providers/sources), and the tables
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from typing_extensions import Self
@@ -19,7 +19,7 @@ from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import Distance, EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
 from embedding_assets.limit_tables import BudgetsTable, LimitEntry
-from embedding_assets.mistakes import mistakes_of, refused
+from embedding_assets.mistakes import misplaced_secrets, mistakes_of, refused
 from embedding_assets.model_tables import ChunkingTable, ModelTable
 from embedding_assets.strict_tables import StrictTable
 
@@ -106,8 +106,25 @@ def load_collections_file(path: Path) -> CollectionsFile:
     Raises:
         CollectionsFileError: it is missing, not TOML, or has mistakes; all of them are named, with what is allowed.
     """
+    return parse_collections(_text_of(path), file=str(path))
+
+
+def names_in(path: Path) -> set[str]:
+    """The collections that the file has, whatever mistakes are in them; none when it has no table of one.
+
+    Raises:
+        CollectionsFileError: it is missing, or not TOML.
+    """
     try:
-        return parse_collections(path.read_text(encoding="utf-8"), file=str(path))
+        found = tomllib.loads(_text_of(path)).get("collections", {})
+    except tomllib.TOMLDecodeError as error:
+        raise CollectionsFileError(f"{path}: not TOML: {error}") from error
+    return set(cast("dict[str, object]", found)) if isinstance(found, dict) else set()
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         message = f"{path}: {error.strerror}; copy collections.example.toml there and edit it"
         raise CollectionsFileError(message) from error
@@ -119,12 +136,18 @@ def load_collections_file(path: Path) -> CollectionsFile:
 def parse_collections(text: str, *, file: str = "collections.toml") -> CollectionsFile:
     """The same from the file's text; `file` is its name in messages."""
     try:
-        return CollectionsFile.model_validate(tomllib.loads(text))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = f"{file}: not TOML: {error}"
         raise CollectionsFileError(message) from error
+    mistakes = list(misplaced_secrets(values))
+    try:
+        found = CollectionsFile.model_validate(values)
     except ValidationError as error:
-        mistakes = mistakes_of(error, CollectionsFile)
+        mistakes += mistakes_of(error, CollectionsFile)
+    else:
+        if not mistakes:
+            return found
     # Out of the handler: a traceback must not carry what was put into the file by mistake.
     raise CollectionsFileError("\n".join(f"{file}: {mistake}" for mistake in mistakes))
 

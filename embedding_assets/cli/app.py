@@ -15,6 +15,8 @@ import typer
 from embedding_assets.cli import (
     capacity,
     chunk,
+    collection_adding,
+    collection_removing,
     collections,
     demo,
     doctor,
@@ -23,6 +25,7 @@ from embedding_assets.cli import (
     launching,
     metrics,
     models,
+    objectives,
     processing,
     reembedding,
     roles,
@@ -57,6 +60,7 @@ for command in (
     inspecting.status,
     inspecting.explain,
     doctor.doctor,
+    objectives.slo,
     processing.sync,
     processing.run,
     reembedding.reembed,
@@ -67,7 +71,14 @@ for command in (
     chunk.chunk,
 ):
     app.command()(command)
-for of_collections in (table_tracking.track, table_tracking.untrack):
+for of_collections in (
+    collection_adding.add,
+    collection_removing.pause,
+    collection_removing.resume,
+    collection_removing.remove,
+    table_tracking.track,
+    table_tracking.untrack,
+):
     collections.app.command()(of_collections)
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")

@@ -21,7 +21,7 @@ from embedding_assets.domain.explanation import duration
 from embedding_assets.domain.limits import grouped_shards
 from embedding_assets.pipeline import collection_state
 from embedding_assets.pipeline.collection_state import Readiness
-from embedding_assets.pipeline.promises import count_missed
+from embedding_assets.pipeline.objectives import take_stock
 
 Tick: TypeAlias = "dg.RunRequest | dg.SkipReason"
 EmbedTick: TypeAlias = "list[dg.RunRequest] | dg.SkipReason"
@@ -148,6 +148,10 @@ def _readiness(
         state = asyncio.run(_ask(workbenches, collection, shards))
     if state is None:
         return dg.SkipReason(f"collection {collection!r} is not applied yet: run `embedding-assets collections apply`")
+    if state.paused_by_hand:
+        return dg.SkipReason(
+            f"collection {collection!r} is paused by hand: embedding-assets collections resume {collection}"
+        )
     if state.paused:
         return dg.SkipReason(f"collection {collection!r} is paused: set paused = false in the file and apply it")
     return state
@@ -155,8 +159,8 @@ def _readiness(
 
 async def _ask(workbenches: Workbenches, collection: str, shards: Sequence[int]) -> Readiness | None:
     async with workbenches.database() as db:
-        # Here, because ticks come even when no run succeeds: where nothing was missed, one look into an index.
-        await count_missed(db)
+        # Here, because ticks come even when no run succeeds: mostly three looks into an index.
+        await take_stock(db)
         return await collection_state.readiness(db, collection, shards)
 
 

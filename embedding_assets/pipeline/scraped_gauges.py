@@ -9,6 +9,7 @@ from typing import TypeAlias
 from embedding_assets.domain.circuits import Scopes
 from embedding_assets.domain.counts import Buckets
 from embedding_assets.domain.failures import ErrorType
+from embedding_assets.pipeline.forecast_gauges import read_forecast
 from embedding_assets.store import metric_readings, rate_limiter
 from embedding_assets.store.database import Tx
 from embedding_assets.store.metric_readings import COUNTED_AT_MOST, KnownCollection
@@ -70,11 +71,12 @@ async def read_queue(tx: Tx, known: Known, into: Snapshot) -> None:
 
 
 async def read_overdue(tx: Tx, known: Known, into: Snapshot) -> None:
-    """Changes past their deadline, counted no further than a limit."""
+    """Changes past their deadline, counted no further than a limit; and what sources and settings say of their collections."""
     counted = {(name,): float(min(changes, COUNTED_AT_MOST)) for name, changes in await metric_readings.overdue(tx)}
     _write(into, gauges.DOCUMENTS_OVERDUE, counted)
     polls = {(one.name,): one.last_poll_at for one in known if one.last_poll_at is not None}
     _write(into, gauges.SOURCE_LAST_POLL, polls)
+    _write(into, gauges.COLLECTION_PAUSED, {(one.name,): float(one.paused) for one in known})
 
 
 async def read_failed(tx: Tx, known: Known, into: Snapshot) -> None:
@@ -152,6 +154,7 @@ READINGS: Mapping[str, Reading] = {
     "circuits": read_circuits,
     "sizes": read_sizes,
     "connections": read_connections,
+    "forecast": read_forecast,
 }
 
 
