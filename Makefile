@@ -8,7 +8,7 @@ TOOLS := .tools/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue schema lock clean
+.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue bench-workers schema lock clean
 .PHONY: test-ops ops ops-setup dashboards
 
 help: ## show this list
@@ -72,6 +72,9 @@ bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 
 bench-queue: $(READY) ## the queue at a million references, some minutes; QUEUE="--references 20000" for fewer
 	$(BIN)/python -m bench.queue $(QUEUE)
+
+bench-workers: $(READY) ## documents an hour by 1, 2 and 4 worker processes here, and what 16 and 64 would be limited by
+	$(BIN)/python -m bench.workers $(WORKERS)
 
 .PHONY: bench-forecast
 bench-forecast: $(READY) ## errors of the capacity forecast beside those of plain lines, on three made-up histories

@@ -76,3 +76,9 @@ def test_a_role_without_rights_is_told_so_and_not_that_the_server_is_away(
             migrations.missing_revisions(url)
     finally:
         administration.execute("DROP ROLE may_log_in")
+
+
+def test_every_migration_gives_up_rather_than_hold_up_who_waits_behind_it() -> None:
+    files = [file.read_text(encoding="utf-8") for file in sorted(SCHEMA_FILE.parent.glob("versions/*.sql"))]
+    # The first has three files, of one transaction.
+    assert len([text for text in files if "SET LOCAL lock_timeout = '5s'" in text]) == len(files) - 2
