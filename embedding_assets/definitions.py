@@ -20,6 +20,7 @@ from embedding_assets.defs.jobs import build_jobs
 from embedding_assets.defs.names import longest_run_seconds, max_runtime_tag
 from embedding_assets.defs.reembedding import build_reembedding
 from embedding_assets.defs.resources import RESOURCE_KEY, Workbenches, WorkbenchesResource
+from embedding_assets.defs.slo_reports import build_slo_reports
 from embedding_assets.defs.upkeep import build_upkeep
 from embedding_assets.settings import Settings, load_settings
 
@@ -67,6 +68,7 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
         build_upkeep(collection, time_limit),
         build_reembedding(collection),
         build_forecasting(collection, entry, time_limit),
+        build_slo_reports(collection, entry, time_limit),
     )
 
 
