@@ -16,6 +16,7 @@ from embedding_assets.defs.automation import build_schedules, build_sensors
 from embedding_assets.defs.checks import build_stored_checks
 from embedding_assets.defs.forecasting import build_forecasting
 from embedding_assets.defs.history import build_history
+from embedding_assets.defs.index_health import build_index_health
 from embedding_assets.defs.jobs import build_jobs
 from embedding_assets.defs.names import longest_run_seconds, max_runtime_tag
 from embedding_assets.defs.reembedding import build_reembedding
@@ -68,6 +69,7 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
         build_upkeep(collection, time_limit),
         build_reembedding(collection),
         build_forecasting(collection, entry, time_limit),
+        build_index_health(collection, entry, time_limit),
         build_slo_reports(collection, entry, time_limit),
     )
 
