@@ -47,6 +47,7 @@ def folders(tmp_path: Path) -> dict[str, Path]:
     return made
 
 
+@pytest.mark.slow
 def test_they_take_an_empty_server_to_one_that_runs_can_start_on(
     empty_database_url: str, administration: psycopg.Connection, folders: dict[str, Path]
 ) -> None:

@@ -6,7 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import typer
 import yaml
+from typer.core import TyperGroup
+
+from embedding_assets.cli.app import app
 
 Object: TypeAlias = dict[str, Any]
 
@@ -88,6 +92,16 @@ def pod_specs(objects: Sequence[Object]) -> dict[str, tuple[Object, Object]]:
             case _:
                 pass
     return found
+
+
+def understood(arguments: Sequence[str]) -> Object:
+    """What our own program makes of these arguments: the last command's parameters. Nothing is run."""
+    command: Any = typer.main.get_command(app)
+    rest = list(arguments)
+    while isinstance(command, TyperGroup):
+        name, *rest = rest
+        command = command.commands[name]
+    return command.make_context(command.name, rest).params
 
 
 def _workflow_pod(spec: Object) -> tuple[Object, Object]:
