@@ -31,5 +31,5 @@ def test_a_healthy_index_needs_nothing() -> None:
     ],
 )
 def test_each_trouble_has_its_advice(but: dict[str, object], words: str) -> None:
-    [advice] = replace(WELL, **but).advice  # pyright: ignore[reportArgumentType]
+    [advice] = replace(WELL, **but).advice
     assert words in advice
