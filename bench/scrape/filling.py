@@ -18,7 +18,7 @@ async def fill_database(db: Database, documents: int) -> int:
             await tx.execute(
                 """
                 INSERT INTO embedding_assets.documents (collection_id, document_key, version, content, content_hash)
-                SELECT %(id)s, 'document-' || n, n, '', sha256('') FROM generate_series(%(first)s, %(last)s) AS n
+                SELECT %(id)s, 'document-' || n, n, '', sha256('') FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
                 """,
                 values,
             )
@@ -27,7 +27,7 @@ async def fill_database(db: Database, documents: int) -> int:
                 INSERT INTO embedding_assets.work_items
                     (collection_id, document_key, lane, first_enqueued_at, generation, available_at)
                 SELECT %(id)s, 'document-' || n, 'live', clock_timestamp(), -n, clock_timestamp()
-                FROM generate_series(%(first)s, %(last)s) AS n
+                FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
                 """,
                 values,
             )
@@ -39,7 +39,7 @@ async def fill_database(db: Database, documents: int) -> int:
                 SELECT %(id)s, 'document-' || n, clock_timestamp() - interval '2 hours',
                        clock_timestamp() + CASE WHEN n %% 10 = 0 THEN interval '-1 hour' ELSE interval '1 hour' END, -n,
                        n %% 10 = 0
-                FROM generate_series(%(first)s, %(last)s) AS n
+                FROM generate_series(%(first)s::integer, %(last)s::integer) AS n
                 """,
                 values,
             )
