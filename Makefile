@@ -8,7 +8,7 @@ TOOLS := .tools/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue bench-scrape schema lock clean
+.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue bench-scrape bench-workers schema lock clean
 .PHONY: test-ops ops ops-setup dashboards
 
 help: ## show this list
@@ -47,6 +47,12 @@ test-image: $(READY) ## the image's own steps without Docker: 1 GB is installed 
 test-ops: $(READY) ## the tests that need Prometheus and Alertmanager (make ops-setup): every alert, and servers as they are
 	$(BIN)/pytest -m ops $(ARGS) embedding_assets_tests/ops
 
+ops-setup: ## install Prometheus and Alertmanager from Debian's packages, without starting them (root)
+	@.ci/ops-setup
+
+ops: $(READY) ## a fault under load, from metric to webhook, on this machine; OPS="provider-down --stay" chooses
+	@$(BIN)/python -m embedding_assets_tests.ops $(OPS)
+
 soak: $(READY) ## sixteen workers under one shared limit, minute by minute; SOAK="own-135 --minutes 2" chooses
 	$(BIN)/python -m embedding_assets_tests.soak $(SOAK)
 
@@ -67,6 +73,9 @@ bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 bench-queue: $(READY) ## the queue at a million references, some minutes; QUEUE="--references 20000" for fewer
 	$(BIN)/python -m bench.queue $(QUEUE)
 
+bench-workers: $(READY) ## documents an hour by 1, 2 and 4 worker processes here, and what 16 and 64 would be limited by
+	$(BIN)/python -m bench.workers $(WORKERS)
+
 .PHONY: bench-forecast
 bench-forecast: $(READY) ## errors of the capacity forecast beside those of plain lines, on three made-up histories
 	$(BIN)/python -m bench.forecast
@@ -79,6 +88,7 @@ schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_failures
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_schema
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_run_job
+	$(BIN)/python -m embedding_assets_tests.contracts.dump_sizes
 
 dashboards: $(READY) ## write dashboards/ and docs/objectives.md anew: rules, alerts, Grafana pages, servers' examples
 	$(BIN)/python -m dashboards_source

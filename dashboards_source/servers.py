@@ -20,7 +20,8 @@ def prometheus(
     rule_files: Sequence[str], *, exporter: str = EXPORTER, alertmanager: str = "127.0.0.1:9093", faster: float = 1
 ) -> Configuration:
     """Scrapes one exporter and tells one Alertmanager."""
-    every = shorter("15s", faster)
+    # Not faster than every other second: a scrape reads the database.
+    every = shorter("15s", min(faster, 7.5))
     return {
         "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
         "rule_files": list(rule_files),
@@ -78,4 +79,5 @@ def inhibitions() -> Iterator[Configuration]:
 
 def _inhibition(alert: Alert, hidden: Sequence[str]) -> Configuration:
     targets = "|".join(sorted(hidden))
-    return {"source_matchers": [f'alertname="{alert.name}"'], "target_matchers": [f'alertname=~"{targets}"']}
+    source = [f'alertname="{alert.name}"', f'severity="{alert.severity.value}"']
+    return {"source_matchers": source, "target_matchers": [f'alertname=~"{targets}"']}

@@ -19,7 +19,7 @@ from embedding_assets.domain.failures import EmbeddingAssetsError
 from embedding_assets.domain.models import Distance, EmbeddingModel
 from embedding_assets.domain.packing import PackingCaps
 from embedding_assets.limit_tables import BudgetsTable, LimitEntry
-from embedding_assets.mistakes import mistakes_of, refused
+from embedding_assets.mistakes import misplaced_secrets, mistakes_of, refused
 from embedding_assets.model_tables import ChunkingTable, ModelTable
 from embedding_assets.strict_tables import StrictTable
 
@@ -119,12 +119,18 @@ def load_collections_file(path: Path) -> CollectionsFile:
 def parse_collections(text: str, *, file: str = "collections.toml") -> CollectionsFile:
     """The same from the file's text; `file` is its name in messages."""
     try:
-        return CollectionsFile.model_validate(tomllib.loads(text))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = f"{file}: not TOML: {error}"
         raise CollectionsFileError(message) from error
+    mistakes = list(misplaced_secrets(values))
+    try:
+        found = CollectionsFile.model_validate(values)
     except ValidationError as error:
-        mistakes = mistakes_of(error, CollectionsFile)
+        mistakes += mistakes_of(error, CollectionsFile)
+    else:
+        if not mistakes:
+            return found
     # Out of the handler: a traceback must not carry what was put into the file by mistake.
     raise CollectionsFileError("\n".join(f"{file}: {mistake}" for mistake in mistakes))
 

@@ -27,6 +27,7 @@ from embedding_assets.defs.resources import (
     Workbenches,
     WorkbenchesResource,
 )
+from embedding_assets.defs.slo_reports import build_slo_reports
 from embedding_assets.defs.upkeep import build_upkeep
 from embedding_assets.settings import Settings, load_settings
 
@@ -77,6 +78,7 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
         build_upkeep(collection, time_limit),
         build_reembedding(collection),
         build_forecasting(collection, entry, time_limit),
+        build_slo_reports(collection, entry, time_limit),
     )
 
 

@@ -5,11 +5,13 @@ Not here: the tables themselves (collections_file, limit_tables, model_tables).
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
+
+from embedding_assets.domain.redaction import is_secret
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -22,6 +24,18 @@ def refused(key: str, value: object, allowed: str) -> PydanticCustomError:
 def mistakes_of(error: ValidationError, top: type[BaseModel]) -> list[str]:
     """One sentence for each mistake that pydantic found in a file whose top level is `top`."""
     return [_mistake(detail, top) for detail in error.errors(include_url=False)]
+
+
+def misplaced_secrets(values: object, path: Sequence[str] = ()) -> Iterator[str]:
+    """One sentence for each value of the file that is a secret by its name or its look; never the value."""
+    if isinstance(values, dict):
+        for name, value in cast("dict[str, object]", values).items():
+            yield from misplaced_secrets(value, [*path, name])
+    elif isinstance(values, list):
+        for value in cast("list[object]", values):
+            yield from misplaced_secrets(value, path)
+    elif isinstance(values, str) and path and is_secret(path[-1], values):
+        yield f"{_dotted(path)} looks like a secret: secrets are environment variables (docs/settings.md), never in this file"
 
 
 def _mistake(detail: ErrorDetails, top: type[BaseModel]) -> str:

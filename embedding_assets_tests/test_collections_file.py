@@ -239,3 +239,46 @@ def test_commented_keys_of_the_example_show_the_defaults() -> None:
         file.limits["vertex/embeddings"].model_dump(exclude=WITHOUT_DEFAULT) for file in (as_written, uncommented)
     ]
     assert limits[0] == limits[1]
+
+
+_MISPLACED = """
+[collections.docs]
+source = {{ type = "directory", path = "."{source} }}
+model = {{ name = "openai/text-embedding-3-small", dimensions = 1536, extra = {{ {extra} }} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "extra", "path"),
+    [
+        ('password = "hunter2"', "", "collections.docs.source.password"),
+        (
+            'options = { aws_secret_access_key = "hunter2" }',
+            "",
+            "collections.docs.source.options.aws_secret_access_key",
+        ),
+        ('url = "postgresql://reader:hunter2@db/app"', "", "collections.docs.source.url"),
+        ('roots = ["s3://a", "AKIAIOSFODNN7HUNTER2A"]', "", "collections.docs.source.roots"),
+        ("", 'api_key = "hunter2"', "collections.docs.model.extra.api_key"),
+        ("", 'user = "sk-proj-4f8a1HUNTER2hunter2x"', "collections.docs.model.extra.user"),
+    ],
+)
+def test_a_secret_in_the_file_is_refused_by_its_place_and_not_shown(source: str, extra: str, path: str) -> None:
+    with pytest.raises(CollectionsFileError) as refused:
+        parse_collections(_MISPLACED.format(source=f", {source}" if source else "", extra=extra))
+    assert f"{path} looks like a secret" in str(refused.value)
+    assert "hunter2" not in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'url_env = "APP_DATABASE_URL"',
+        'path = "corpus/sk-slovak"',
+        'password = ""',
+        'key = ["id"]',
+        'url = "s3://bucket/x"',
+    ],
+)
+def test_the_name_of_a_variable_and_an_ordinary_value_are_no_secrets(source: str) -> None:
+    parse_collections(_MISPLACED.format(source=f", {source}", extra="").replace(', path = "."', ""))

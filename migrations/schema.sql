@@ -977,6 +977,18 @@ ALTER TABLE embedding_assets.models ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
+CREATE TABLE embedding_assets.objective_stock (
+    hour timestamp with time zone NOT NULL,
+    objective text NOT NULL,
+    collection text NOT NULL,
+    total double precision NOT NULL,
+    bad double precision NOT NULL,
+    taken_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT objective_stock_bad_check CHECK ((bad >= (0)::double precision)),
+    CONSTRAINT objective_stock_hour_check CHECK ((hour = date_trunc('hour'::text, hour, 'UTC'::text))),
+    CONSTRAINT objective_stock_total_check CHECK ((total >= (0)::double precision))
+);
+
 CREATE TABLE embedding_assets.obligations (
     collection_id integer NOT NULL,
     document_key text NOT NULL,
@@ -1160,6 +1172,9 @@ ALTER TABLE ONLY embedding_assets.models
 
 ALTER TABLE ONLY embedding_assets.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY embedding_assets.objective_stock
+    ADD CONSTRAINT objective_stock_pkey PRIMARY KEY (objective, collection, hour);
 
 ALTER TABLE ONLY embedding_assets.obligations
     ADD CONSTRAINT obligations_pkey PRIMARY KEY (collection_id, document_key);

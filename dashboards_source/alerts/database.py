@@ -1,9 +1,9 @@
 """Alerts about PostgreSQL: out of connections, refusing or away; and about the exporter that tells of it."""
 
 from dashboards_source.alert import Alert, Owner, Severity
-from dashboards_source.alerts.queue import BURNS, LATENESS
+from dashboards_source.alerts.queue import STALLED
 
-_STALLED = (*LATENESS, *BURNS[1:], "EmbeddingNoRunSucceeding", "EmbeddingDatabaseErrors", "EmbeddingWorkersDying")
+_STOPPED = (*STALLED, "EmbeddingDatabaseErrors", "EmbeddingWorkersDying")
 
 CONNECTIONS_EXHAUSTED = Alert(
     "EmbeddingDatabaseConnectionsExhausted",
@@ -15,7 +15,7 @@ or sum(embedding_database_connections) / max(embedding_database_max_connections)
     "{{ $value | humanizePercentage }} of PostgreSQL's connections are taken",
     "Three of a hundred are the superuser's alone: above 95 % a burst is refused, and seen for five minutes however short it was; "
     "above 90 % the next burst will be.",
-    hides=_STALLED,
+    hides=_STOPPED,
 )
 DATABASE_ERRORS = Alert(
     "EmbeddingDatabaseErrors",
@@ -34,7 +34,7 @@ DATABASE_DOWN = Alert(
     "2m",
     "The exporter cannot reach PostgreSQL: nothing is processed and nothing is known",
     "A failover of a managed PostgreSQL takes a minute.",
-    hides=_STALLED,
+    hides=_STOPPED,
 )
 EXPORTER_DOWN = Alert(
     "EmbeddingExporterDown",

@@ -2,9 +2,8 @@
 
 from dashboards_source.alert import Alert, Owner, Severity
 from dashboards_source.alerts.quality import BAD_REPLIES
-from dashboards_source.alerts.queue import BURNS, LATENESS
+from dashboards_source.alerts.queue import LATENESS, STALLED
 
-_STALLED = (*LATENESS, *BURNS[1:], "EmbeddingNoRunSucceeding", "EmbeddingRetryBacklogOld")
 _OUR_STANDING = "credentials_rejected|budget_reached|unknown_model"
 _SOURCE = "root_unavailable"
 
@@ -16,7 +15,7 @@ PROVIDER_DOWN = Alert(
     "5m",
     "{{ $labels.provider }} is down ({{ $labels.reason }}): nobody claims for it",
     "A circuit is probed after 30 s, 1 min, 2 min and 4 min: after five minutes four probes have failed, and it is no hiccup.",
-    hides=(*_STALLED, "EmbeddingProviderSlow"),
+    hides=(*STALLED, "EmbeddingProviderSlow"),
 )
 CREDENTIALS_REJECTED = Alert(
     "EmbeddingCredentialsRejected",
@@ -26,7 +25,7 @@ CREDENTIALS_REJECTED = Alert(
     "1m",
     "{{ $labels.provider }} refuses us ({{ $labels.reason }}): nobody claims for it",
     "Waiting mends no key, no unpaid account and no wrong model name; one minute lets a key be exchanged.",
-    hides=_STALLED,
+    hides=STALLED,
 )
 PROVIDER_SLOW = Alert(
     "EmbeddingProviderSlow",
@@ -55,7 +54,8 @@ SOURCE_NOT_POLLED = Alert(
     """time() - embedding_source_last_poll_timestamp_seconds > <30m>
 and time() - embedding_source_last_poll_timestamp_seconds
   > 4 * <1d> / clamp_min(changes(embedding_source_last_poll_timestamp_seconds[1d]), 1)
-and embedding_source_last_poll_timestamp_seconds > 0""",
+and embedding_source_last_poll_timestamp_seconds > 0
+unless on (collection) embedding_collection_paused == 1""",
     "5m",
     "The source of {{ $labels.collection }} was last polled {{ $value | humanizeDuration }} ago",
     "Half of the promised hour, and four times the mean distance of its polls of the last day, so that a source polled once a day "
@@ -68,7 +68,8 @@ SOURCE_SILENT = Alert(
     """time() - embedding_source_last_change_timestamp_seconds
   > 6 * <7d> / changes(embedding_source_last_change_timestamp_seconds[7d])
 and time() - embedding_source_last_change_timestamp_seconds > <1d>
-and changes(embedding_source_last_change_timestamp_seconds[7d]) >= 7""",
+and changes(embedding_source_last_change_timestamp_seconds[7d]) >= 7
+unless on (collection) embedding_collection_paused == 1""",
     "1h",
     "Nothing has changed in {{ $labels.collection }} for {{ $value | humanizeDuration }}, which is unlike it",
     "Six times the mean distance of its changes of the last week, and more than a day, of a source that changes daily: a copy that "

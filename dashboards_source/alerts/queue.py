@@ -8,7 +8,9 @@ _LIVE = f'{DEPTH}{{lane="live"}}'
 _OLDEST = 'max by (collection) (embedding_queue_oldest_age_seconds{lane="live"})'
 
 BURNS = ("EmbeddingFreshnessBudgetBurn", "EmbeddingSuccessBudgetBurn", "EmbeddingLatencyBudgetBurn")
+# What only says that nothing, or too little, is published.
 LATENESS = ("EmbeddingOldestItemLate", "EmbeddingQueueGrowing", "EmbeddingFreshnessBudgetBurn")
+STALLED = (*LATENESS, *BURNS[1:], "EmbeddingNoRunSucceeding", "EmbeddingRetryBacklogOld")
 
 SILENT_BACKPRESSURE = Alert(
     "EmbeddingSilentBackpressure",
@@ -22,15 +24,15 @@ SILENT_BACKPRESSURE = Alert(
   )
 )
 and on () (
-  sum(rate(embedding_rate_limit_throttled_seconds_total{{resource!="budget"}}[10m])) > 0.5
-  or sum(increase(embedding_rate_limit_rejections_total{{resource!="budget"}}[10m])) > 30
+  sum(increase(embedding_rate_limit_throttled_seconds_total{{resource!="budget"}}[20m])) > <5m>
+  or sum(increase(embedding_rate_limit_rejections_total{{resource!="budget"}}[20m])) > 60
 )""",
     "5m",
     "Changes of {{ $labels.collection }} wait for the rate limit, and nothing errors",
-    "Throttled half of the time, or refused more than 3 times a minute, for ten minutes: a queue that drains at its ceiling does "
-    "that too, so live work must also be a quarter of its promise old (15 min), or 20 more than 15 minutes ago and still growing. "
-    "Errors do not matter: there are none.",
-    hides=(*LATENESS, "EmbeddingLatencyBudgetBurn"),
+    "Five minutes waited, or 60 reserves refused, within twenty. A queue that drains at its ceiling does that too, so live "
+    "work must also be a quarter of its promise old (15 min), or 20 more than 15 minutes ago and still growing. Errors do "
+    "not matter: there are none.",
+    hides=(*LATENESS, "EmbeddingLatencyBudgetBurn", "EmbeddingNoRunSucceeding"),
 )
 QUEUE_GROWING = Alert(
     "EmbeddingQueueGrowing",

@@ -26,13 +26,14 @@ and {READY} offset 15m > 0
 unless on (collection) sum by (collection) (
   increase(embedding_documents_processed_total{{outcome!="failure"}}[15m])) > 0
 unless on (collection) max by (collection) (embedding_budget_used_ratio) >= 1
+unless on (collection) embedding_collection_paused == 1
 unless on (collection) (
   time() - max by (collection) (embedding_run_last_success_timestamp_seconds{{job="embed_documents"}}) < <15m>
   and on () sum(increase(embedding_rate_limit_rejections_total[15m])) > 0)""",
     "1m",
     "{{ $value }} documents of {{ $labels.collection }} have been ready for 15 minutes and no run succeeds",
     "A run starts every minute: fifteen have done nothing. A long run that publishes meanwhile is no failure, nor one that "
-    "succeeded and was kept back by the limit; a budget that is used up has an alert of its own.",
+    "succeeded and was kept back by the limit; a budget that is used up has an alert of its own, and a pause is meant.",
     hides=LATENESS,
 )
 BUDGET_REACHED = Alert(

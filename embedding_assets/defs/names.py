@@ -64,6 +64,16 @@ def check_job(collection: str) -> str:
     return f"{collection}__check_stored_data"
 
 
+def slo_report_key(collection: str) -> dg.AssetKey:
+    """The asset that holds what happened against the objectives."""
+    return dg.AssetKey([collection, "slo_report"])
+
+
+def slo_report_job(collection: str) -> str:
+    """The job that makes it."""
+    return f"{collection}__slo_report"
+
+
 def capacity_forecast_key(collection: str) -> dg.AssetKey:
     """The asset that says when what there is runs out."""
     return dg.AssetKey([collection, "capacity_forecast"])
@@ -83,6 +93,7 @@ def watched_jobs(collection: str) -> list[str]:
         reembed_job,
         maintain_job,
         check_job,
+        slo_report_job,
         capacity_forecast_job,
     )
     return [name_of(collection) for name_of in makers]

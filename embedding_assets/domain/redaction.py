@@ -20,9 +20,16 @@ _VALUE = r"(?:\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^\s,;&\"'(){}\[\]<>]+)"
 
 _SCHEME = r"\b[a-z][a-z0-9+.-]{0,20}://"
 
+_URL_PASSWORD = re.compile(rf"({_SCHEME}[^\s/?#:@\"']*):[^\s/?#\"']*@", re.IGNORECASE)
+# OpenAI and its likes, Google, AWS, GitHub, Hugging Face, Slack, JSON Web Tokens.
+_KEY_BY_ITS_LOOK = re.compile(
+    r"\b(?:sk|pk|rk)-[A-Za-z0-9_*-]{6,}|\bAIza[\w-]{20,}|\bya29\.[\w.-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|\bgh[oprsu]_\w{16,}|\bhf_\w{16,}|\bxox[a-z]-[\w-]{10,}|(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+)
+
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # The password of a URL; where there is only a name, it may be a key (https://KEY@host).
-    (re.compile(rf"({_SCHEME}[^\s/?#:@\"']*):[^\s/?#\"']*@", re.IGNORECASE), rf"\1:{_HIDDEN}@"),
+    (_URL_PASSWORD, rf"\1:{_HIDDEN}@"),
     (re.compile(r"\b(https?://)[^\s/?#:@\"']+@", re.IGNORECASE), rf"\1{_HIDDEN}@"),
     (re.compile(rf"({_SCHEME}[^\s?#\"'<>]*)\?[^\s\"'<>)]*", re.IGNORECASE), rf"\1?{_HIDDEN}"),
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {_HIDDEN}"),
@@ -30,14 +37,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(rf"(?<![\w-])({_NAMES}[\"']?\s*[=:]\s*)(?!{re.escape(_HIDDEN)}){_VALUE}", re.IGNORECASE),
         rf"\1{_HIDDEN}",
     ),
-    # Keys known by their look: OpenAI and its likes, Google, AWS, GitHub, Hugging Face, Slack, JSON Web Tokens.
-    (
-        re.compile(
-            r"\b(?:sk|pk|rk)-[A-Za-z0-9_*-]{6,}|\bAIza[\w-]{20,}|\bya29\.[\w.-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
-            r"|\bgh[oprsu]_\w{16,}|\bhf_\w{16,}|\bxox[a-z]-[\w-]{10,}|(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
-        ),
-        _HIDDEN,
-    ),
+    (_KEY_BY_ITS_LOOK, _HIDDEN),
     # An apostrophe inside a word neither begins nor ends a passage.
     (
         re.compile(
@@ -57,3 +57,13 @@ def redacted(message: str) -> str:
     for pattern, instead in _RULES:
         message = pattern.sub(instead, message)
     return message
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a value is a secret by its name or by its look. `password_env` is no secret's name: it names where one is.
+
+    A look is longer than a folder's name such as `sk-slovak`, and holds a digit.
+    """
+    named = bool(re.fullmatch(_NAMES, name, re.IGNORECASE)) and bool(value)
+    looks = [found for found in _KEY_BY_ITS_LOOK.findall(value) if len(found) >= 20 and re.search(r"\d", found)]
+    return named or bool(_URL_PASSWORD.search(value) or looks)

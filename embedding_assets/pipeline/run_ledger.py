@@ -89,6 +89,7 @@ class RunLedger:
         for transaction, status in became.items():
             if status == "in progress":
                 continue
-            counts = self._entered.pop(transaction)
-            if status == "aborted":
+            # Two transactions of this process may ask at once; the first answer is enough.
+            counts = self._entered.pop(transaction, None)
+            if counts is not None and status == "aborted":
                 self.held.merge(counts)

@@ -70,11 +70,12 @@ async def read_queue(tx: Tx, known: Known, into: Snapshot) -> None:
 
 
 async def read_overdue(tx: Tx, known: Known, into: Snapshot) -> None:
-    """Changes past their deadline, counted no further than a limit."""
+    """Changes past their deadline, counted no further than a limit; and what sources and settings say of their collections."""
     counted = {(name,): float(min(changes, COUNTED_AT_MOST)) for name, changes in await metric_readings.overdue(tx)}
     _write(into, gauges.DOCUMENTS_OVERDUE, counted)
     polls = {(one.name,): one.last_poll_at for one in known if one.last_poll_at is not None}
     _write(into, gauges.SOURCE_LAST_POLL, polls)
+    _write(into, gauges.COLLECTION_PAUSED, {(one.name,): float(one.paused) for one in known})
 
 
 async def read_failed(tx: Tx, known: Known, into: Snapshot) -> None:

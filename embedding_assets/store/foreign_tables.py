@@ -21,7 +21,8 @@ from embedding_assets.store.queries import load_queries
 
 _SQL = load_queries("foreign_tables")
 
-_ROWS_A_PAGE = 5000
+# The first page is small, as whoever only looks takes no more of it; the next ones grow.
+_ROWS_AT_FIRST, _ROWS_A_PAGE = 250, 5000
 _FETCH_SECONDS = 30.0
 _PAGE_SECONDS = 60.0
 
@@ -100,7 +101,7 @@ class ForeignTable:
         self, query: LiteralString, values: Mapping[str, object], moved_at: str | None = None
     ) -> Iterator[tuple[Any, ...]]:
         """Rows page by page, each with its key's texts and, last, what it is sorted by; a slow page is asked for in parts."""
-        types, rows = self._types(), self._rows_a_page
+        types, rows, most = self._types(), min(_ROWS_AT_FIRST, self._rows_a_page), self._rows_a_page
         after: dict[str, object] = {}
         while True:
             text = sql.SQL(query).format(**pieces(self._columns, types, moved_at=moved_at, first=not after))
@@ -114,12 +115,13 @@ class ForeignTable:
             except ReadTooSlow as slow:
                 if rows == 1:
                     raise SourceError(ErrorType.ROOT_UNAVAILABLE, str(slow)) from None
-                rows = max(rows // 8, 1)
+                rows = most = max(rows // 8, 1)
                 continue
             yield from page
             if len(page) < rows:
                 return
             after = {"key": page[-1][3], "moved_at": page[-1][-1]}
+            rows = min(2 * rows, most)
 
     def _types(self) -> list[LiteralString]:
         """Looked up once: what a column is cast to does not change while a run lasts."""

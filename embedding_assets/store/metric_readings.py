@@ -26,6 +26,7 @@ class KnownCollection:
     building_model: str | None
     limit: str | None
     last_poll_at: float | None
+    paused: bool
 
 
 @dataclass(frozen=True, slots=True)

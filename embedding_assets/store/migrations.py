@@ -32,6 +32,9 @@ def upgrade(url: str, *, to: str = "head") -> list[str]:
             connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS embedding_assets"))
             connection.commit()
             missing = [revision for revision in _missing(connection) if to == "head" or revision <= to]
+            if not missing:
+                # Up to date, or a later release's: its migrations cannot be looked up here.
+                return []
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, to)
@@ -43,7 +46,10 @@ def upgrade(url: str, *, to: str = "head") -> list[str]:
 
 
 def missing_revisions(url: str) -> list[str]:
-    """Revisions the database does not have yet, oldest first; empty when it is up to date."""
+    """Revisions the database does not have yet, oldest first; empty when it is up to date, and when it is newer than this release.
+
+    Migrations only add to what the release before works with, so that its runs go on while the new one is rolled out.
+    """
     try:
         with _engine(url).connect() as connection:
             return _missing(connection)
@@ -71,6 +77,8 @@ def _missing(connection: sqlalchemy.Connection) -> list[str]:
     script = ScriptDirectory.from_config(_config())
     revisions = [revision.revision for revision in script.walk_revisions("base", "heads")]
     revisions.reverse()
+    if current and current > revisions[-1]:
+        return []
     return revisions[revisions.index(current) + 1 :] if current else revisions
 
 

@@ -9,6 +9,12 @@ from embedding_assets.store.queries import load_queries
 _SQL = load_queries("promises")
 
 
+async def left_unfolded(tx: Tx, *, seconds: float, now: datetime | None = None) -> list[tuple[int, str]]:
+    """Collections, by id and name, whose oldest arrival was left for so long."""
+    cursor = await tx.execute(_SQL["left_unfolded"], {"seconds": seconds, "now": now})
+    return [(collection_id, name) for collection_id, name in await cursor.fetchall()]
+
+
 async def take_missed(tx: Tx, *, promises: int = 10_000, now: datetime | None = None) -> dict[str, int]:
     """Mark up to `promises` open promises past their deadline as counted; how many, by collection. Each is taken once."""
     values = {"promises": promises, "now": now}

@@ -69,6 +69,12 @@ SOURCE_LAST_POLL = gauge(
     "seconds since 1970",
     "When the source was last listed to its end.",
 )
+COLLECTION_PAUSED = gauge(
+    "embedding_collection_paused",
+    (COLLECTION,),
+    "",
+    "1 while a collection's settings pause it: nothing is started for it.",
+)
 FAILED_DOCUMENTS = gauge(
     "embedding_failed_documents",
     (OPEN_STATUS, ATTEMPT),
@@ -172,6 +178,7 @@ GAUGES = (
     DOCUMENTS_OVERDUE,
     SOURCE_LAST_CHANGE,
     SOURCE_LAST_POLL,
+    COLLECTION_PAUSED,
     FAILED_DOCUMENTS,
     FAILED_DOCUMENT_AGE,
     CAPACITY,

@@ -9,7 +9,7 @@ from embedding_assets_tests.cli.conftest import Project
 
 _COMMANDS = [
     "demo", "up", "down", "search", "status", "explain", "doctor", "sync", "run", "reembed", "maintain", "migrate", "chunk",
-    "launch", "capacity",
+    "launch", "capacity", "slo",
 ]  # fmt: skip
 _GROUPED = [
     "collections apply", "collections list", "collections show", "collections track",

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-_HEAVY = ("litellm", "dagster", "wordllama", "scipy")
+_HEAVY = ("litellm", "dagster", "wordllama", "scipy", "fsspec", "s3fs", "botocore")
 
 
 @pytest.mark.parametrize(

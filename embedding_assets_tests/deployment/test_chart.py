@@ -24,6 +24,7 @@ from embedding_assets_tests.support.helm import (
     of_kind,
     pod_specs,
     rendered,
+    understood,
 )
 
 CUSTOM = {"CronWorkflow", "WorkflowTemplate", "PodMonitor", "PrometheusRule"}
@@ -103,7 +104,7 @@ def test_what_the_migration_needs_is_a_hook_that_exists_before_it() -> None:
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
 
 
-def test_the_migration_goes_schema_then_dagster_then_collections() -> None:
+def test_the_migration_goes_schema_then_dagster_then_collections_then_roles() -> None:
     def steps(values: tuple[str, ...]) -> list[str]:
         spec = named(rendered(*values), "Job", f"{RELEASE}-migrate")["spec"]["template"]["spec"]
         return [" ".join(one["args"]) for one in (*spec["initContainers"], *spec["containers"])]
@@ -114,7 +115,27 @@ def test_the_migration_goes_schema_then_dagster_then_collections() -> None:
         "embedding-assets collections apply",
     )
     assert steps(REQUIRED) == [schema, dagster, collections]
-    assert steps(OPPOSITE) == [schema, collections]
+    roles = [f"embedding-assets roles grant {role}" for role in ("exporter metrics", "reader chat --collection docs")]
+    assert steps(OPPOSITE) == [schema, collections, *roles]
+
+
+@pytest.mark.parametrize("values", VALUE_SETS.values(), ids=VALUE_SETS)
+def test_our_own_program_understands_every_command(values: tuple[str, ...]) -> None:
+    commands = [
+        container["args"]
+        for _, spec in pod_specs(rendered(*values)).values()
+        for container in (*spec.get("initContainers", ()), *spec["containers"])
+        if container.get("args", [""])[0] == "embedding-assets"
+    ]
+    assert commands
+    for _, *arguments in commands:
+        understood(arguments)
+
+
+def test_the_exporter_listens_where_it_is_scraped() -> None:
+    (exporter,) = pod_specs(rendered(*SMALLEST))[f"Deployment/{RELEASE}-exporter"][1]["containers"]
+    (port,) = exporter["ports"]
+    assert understood(exporter["args"][1:]) == {"host": "0.0.0.0", "port": port["containerPort"]}
 
 
 def test_there_is_one_exporter_and_the_old_one_goes_first() -> None:

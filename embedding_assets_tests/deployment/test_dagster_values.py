@@ -102,6 +102,7 @@ def test_the_code_location_is_called_the_same_everywhere() -> None:
     workspace = yaml.safe_load((TOP / "workspace.yaml").read_text(encoding="utf-8"))
     assert server["name"] == workspace["load_from"][0]["python_module"]["location_name"]
     assert server["name"] == Settings.model_fields["dagster_location"].default
+    assert server["name"] == values_of("chart/values.yaml")["dagster"]["location"]
     # The Service of the code server has the deployment's name.
     assert (server["host"], server["port"]) == (DEPLOYMENT["name"], DEPLOYMENT["port"])
 
@@ -128,7 +129,10 @@ def test_our_chart_and_dagsters_agree_on_ports_storage_and_image_tag() -> None:
         theirs["postgresqlDatabase"],
     )
     assert storage["passwordSecret"]["name"] == VALUES["global"]["postgresqlSecretName"]
-    assert ours["dagster"]["codeServerPort"] == DEPLOYMENT["port"]
+    assert (ours["dagster"]["codeServer"], ours["dagster"]["codeServerPort"]) == (
+        DEPLOYMENT["name"],
+        DEPLOYMENT["port"],
+    )
     assert ours["dagster"]["webserverPort"] == VALUES["dagsterWebserver"]["service"]["port"]
     assert ours["dagster"]["webserverUrl"].endswith(f":{ours['dagster']['webserverPort']}")
     assert DEPLOYMENT["image"]["tag"] == str(values_of("chart/Chart.yaml")["appVersion"])

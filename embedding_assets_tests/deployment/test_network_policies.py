@@ -59,6 +59,21 @@ def test_it_finds_the_pods_of_runs_as_dagster_labels_them() -> None:
         assert finds == (one["metadata"]["name"] == f"{RELEASE}-runs")
 
 
+def test_a_dagster_that_is_not_ours_alone_is_left_as_it_is() -> None:
+    """Its web servers, its daemon, and the code servers and runs of others: a policy would close them."""
+    objects = of_kind(rendered(*REQUIRED, "--set", "networkPolicy.dagster=false"), "NetworkPolicy")
+    others = [
+        {**DAGSTER, "component": "dagster-webserver"},
+        {**DAGSTER, "component": "dagster-daemon", "deployment": "daemon"},
+        {**CODE_SERVER, "deployment": "another-team"},
+        {"app.kubernetes.io/name": "dagster", "app.kubernetes.io/component": "run_worker"},
+    ]
+    for one in objects:
+        selected = one["spec"]["podSelector"]["matchLabels"].items()
+        assert not any(selected <= labels.items() for labels in others), one["metadata"]["name"]
+    assert {f"{RELEASE}-code-server", f"{RELEASE}-runs"} <= {one["metadata"]["name"] for one in objects}
+
+
 @pytest.mark.parametrize(
     ("name", "pod"),
     [

@@ -1,14 +1,16 @@
 """helm-values/ of others' charts: each says which chart it is for, and they agree with ours and with one another."""
 
 import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from croniter import croniter
 
-from embedding_assets_tests.support.helm import VALUES, values_of
+from embedding_assets_tests.support.helm import COLLECTIONS_FILE, IMAGE, VALUES, rendered, values_of
 
 FILES = sorted(path.name for path in VALUES.glob("*.yaml"))
 PINNED = {
@@ -127,3 +129,33 @@ def test_each_file_is_yaml_without_a_key_twice() -> None:
     Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     for file in (*FILES, "chart/values.yaml"):
         yaml.load((VALUES / file).read_text(encoding="utf-8"), Loader=Strict)
+
+
+def commands() -> list[list[str]]:
+    """The helm commands of the page, as a shell would split them."""
+    page = (VALUES.parent / "docs" / "deployment.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.strip().removeprefix("$ ") for line in page.splitlines()]
+    return [shlex.split(line) for line in lines if line.startswith("helm upgrade")]
+
+
+def test_the_page_installs_each_chart_in_the_version_that_its_values_are_for() -> None:
+    installed = {
+        Path(words[words.index("--values") + 1]).name: words[words.index("--version") + 1]
+        for words in commands()
+        if "--values" in words
+    }
+    pinned = {file: version for file, (_, version) in PINNED.items()}
+    assert installed.items() <= pinned.items()
+    assert set(pinned) - set(installed) == {"litellm.yaml", "vcluster.yaml"}
+
+
+def test_the_pages_commands_for_our_chart_render() -> None:
+    ours = [words for words in commands() if "helm-values/chart" in words]
+    assert len(ours) == 2
+    for words in ours:
+        given = [word for at, word in enumerate(words) if words[at - 1] == "--set"]
+        filled = [
+            word.replace("$IMAGE", IMAGE).replace("YOUR-SECRET", "database").replace("YOURS", "yours") for word in given
+        ]
+        sets = [part for word in filled for part in ("--set", word)]
+        assert rendered(*sets, "--set-file", f"collections={COLLECTIONS_FILE}")

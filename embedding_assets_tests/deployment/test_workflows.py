@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import dagster as dg
 import pytest
-import typer
 from croniter import croniter
 from hera.workflows.models import CronWorkflow, WorkflowTemplate
 
-from embedding_assets.cli.app import app
+from embedding_assets.collections_file import load_collections_file
 from embedding_assets.definitions import build_defs
 from embedding_assets.settings import load_settings
 from embedding_assets_tests.support.helm import (
@@ -23,10 +23,11 @@ from embedding_assets_tests.support.helm import (
     named,
     of_kind,
     rendered,
+    understood,
 )
 
 MODELS = {"CronWorkflow": CronWorkflow, "WorkflowTemplate": WorkflowTemplate}
-SCHEDULES = {"docs-retries": ["*/5 * * * *"], "docs-reconcile": ["11 2 * * *"], "docs-report": ["41 4 * * *"]}
+SCHEDULES = {"docs-retries": ["*/5 * * * *"], "docs-reconcile": ["11 2 * * *"], "docs-report": ["23 23 * * *"]}
 EVERY = pytest.mark.parametrize("name", [*SCHEDULES, f"{RELEASE}-launch"])
 SCHEDULED = pytest.mark.parametrize("name", SCHEDULES)
 
@@ -34,6 +35,12 @@ SCHEDULED = pytest.mark.parametrize("name", SCHEDULES)
 def workflow(name: str) -> Object:
     kind = "CronWorkflow" if name in SCHEDULES else "WorkflowTemplate"
     return named(rendered(*REQUIRED), kind, name)
+
+
+def of_docs(*values: str) -> list[Object]:
+    """The schedules of one collection."""
+    every = of_kind(rendered(*values), "CronWorkflow")
+    return [one for one in every if one["metadata"]["labels"]["embedding-assets/collection"] == "docs"]
 
 
 def spec_of(one: Object) -> Object:
@@ -77,11 +84,9 @@ def argv(one: Object, **given: str) -> list[str]:
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
     """What our own program makes of this argv; nothing is run."""
-    program, command, *rest = arguments
-    assert program == "embedding-assets"
-    group = typer.main.get_command(app)
-    found = group.commands[command]  # pyright: ignore[reportAttributeAccessIssue] - a Typer application is a group
-    return found.make_context(command, rest).params
+    program, command, *_ = arguments
+    assert (program, command) == ("embedding-assets", "launch")
+    return understood(arguments[1:])
 
 
 @EVERY
@@ -123,14 +128,16 @@ def test_it_comes_at_times_that_exist_once_at_a_time_and_ends(name: str) -> None
 
 
 def test_retries_come_every_five_minutes_and_the_rest_nightly() -> None:
-    scheduled = of_kind(rendered(*REQUIRED), "CronWorkflow")
-    assert {one["metadata"]["name"]: one["spec"]["schedules"] for one in scheduled} == SCHEDULES
+    assert {one["metadata"]["name"]: one["spec"]["schedules"] for one in of_docs(*REQUIRED)} == SCHEDULES
+    # And so for every collection in the file.
+    collections = load_collections_file(COLLECTIONS_FILE).collections
+    assert len(of_kind(rendered(*REQUIRED), "CronWorkflow")) == len(SCHEDULES) * len(collections)
 
 
 @pytest.mark.parametrize(("values", "suspended"), [(REQUIRED, True), (OPPOSITE, False)])
 def test_due_retries_are_suspended_where_dagster_brings_them_back(values: tuple[str, ...], suspended: bool) -> None:  # noqa: FBT001
     objects = rendered(*values)
-    spec = {one["metadata"]["name"]: one["spec"]["suspend"] for one in of_kind(objects, "CronWorkflow")}
+    spec = {one["metadata"]["name"]: one["spec"]["suspend"] for one in of_docs(*values)}
     assert spec == {"docs-retries": suspended, "docs-reconcile": False, "docs-report": False}
     # Whoever is suspended here runs there: code server and chart read one value.
     trigger = named(objects, "ConfigMap", f"{RELEASE}-settings")["data"]["EMBEDDING_ASSETS_RETRIES_TRIGGER"]
@@ -158,15 +165,22 @@ def test_our_program_understands_the_templates_argv_with_partitions_and_config()
     }
 
 
-def test_each_job_that_is_scheduled_exists() -> None:
+@SCHEDULED
+def test_the_job_that_is_scheduled_exists_and_takes_its_config(name: str) -> None:
     settings = load_settings(
         {
             "EMBEDDING_ASSETS_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
             "EMBEDDING_ASSETS_COLLECTIONS_FILE": str(COLLECTIONS_FILE),
         }
     )
-    jobs = {job.name for job in build_defs(settings=settings).get_repository_def().get_all_jobs()}
-    assert {parameters(workflow(name))["job"] for name in SCHEDULES} <= jobs
+    given = parameters(workflow(name))
+    job = build_defs(settings=settings).resolve_job_def(str(given["job"]))
+    dg.validate_run_config(job, json.loads(given["config"] or "{}"))
+
+
+def test_the_nightly_reconcile_lists_all_of_the_source() -> None:
+    config = json.loads(parameters(workflow("docs-reconcile"))["config"] or "")
+    assert config == {"ops": {"docs__poll_source": {"config": {"whole": True}}}}
 
 
 def test_the_longest_name_of_a_collection_leaves_argo_room_for_the_time() -> None:

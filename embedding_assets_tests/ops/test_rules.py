@@ -15,7 +15,7 @@ from embedding_assets_tests.support.promql import metric_of, mistakes, selected
 
 _RULES: list[Rule] = [rule for groups in rule_files().values() for group in groups for rule in group["rules"]]  # type: ignore[attr-defined]
 _RECORDED = {str(rule["record"]) for rule in _RULES if "record" in rule}
-_BY_NAME = {alert.name: alert for alert in ALERTS}
+_NAMES = {alert.name for alert in ALERTS}
 
 
 @pytest.mark.parametrize("path", generated())
@@ -45,7 +45,7 @@ def test_a_wrong_metric_label_value_or_bucket_would_be_found() -> None:
 def test_every_alert_has_a_history_it_fires_on_and_one_it_does_not() -> None:
     fired = {name.partition(" ")[0] for case in CASES for name in case.fires}
     spared = {case.about for case in CASES if case.about not in {name.partition(" ")[0] for name in case.fires}}
-    assert fired == spared == set(_BY_NAME)
+    assert fired == spared == _NAMES
 
 
 def test_every_burn_policy_of_every_severity_fires_in_some_history() -> None:
@@ -56,7 +56,7 @@ def test_every_burn_policy_of_every_severity_fires_in_some_history() -> None:
 
 def test_an_alert_hides_only_what_exists_and_no_ticket_hides_a_page() -> None:
     for alert in ALERTS:
-        assert set(alert.hides) <= set(_BY_NAME) - {alert.name}, alert.name
+        assert set(alert.hides) <= _NAMES - {alert.name}, alert.name
         pages = {one.name for one in ALERTS if one.severity is Severity.PAGE}
         assert alert.severity is Severity.PAGE or not pages & set(alert.hides), alert.name
 

@@ -258,6 +258,26 @@ def test_a_table_that_is_suddenly_empty_keeps_its_documents_and_says_so(
     _on_table(database_url, empty_database_url, body)
 
 
+def test_a_row_that_vanishes_between_listing_and_reading_is_a_deletion(
+    database_url: str, empty_database_url: str
+) -> None:
+    execute(empty_database_url, ARTICLES, _THREE)
+
+    async def body(bench: Workbench) -> None:
+        await sync_and_run(bench)
+        execute(empty_database_url, "UPDATE articles SET body = 'other', updated_at = now()")
+        await sync_source(bench)
+        execute(
+            empty_database_url,
+            "DELETE FROM articles WHERE id = 1",
+            "UPDATE articles SET deleted_at = now() WHERE id = 2",
+        )
+        _, tally = await changed_run(bench)
+        assert (tally.published, tally.deleted, tally.failed) == (1, 2, 0)
+
+    _on_table(database_url, empty_database_url, body)
+
+
 def test_awkward_rows_fail_alone_or_are_published(database_url: str, empty_database_url: str) -> None:
     execute(
         empty_database_url,

@@ -11,6 +11,7 @@ import pytest
 from embedding_assets.domain.failures import ErrorType, ProviderError, WireFormatRefused
 from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.ports import EmbeddingReply
+from embedding_assets.providers.embedders import build_embedder
 from embedding_assets_tests.providers.calls import embed, embedder_for
 from embedding_assets_tests.simulator import FaultKind, Simulator, expected_vector, tokens_of
 
@@ -209,3 +210,16 @@ def test_nothing_but_the_provider_is_called_and_nothing_is_printed(provider: Sim
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['127.0.0.1']"
     assert [line for line in done.stderr.splitlines() if "nclosed" in line or "itellm" in line.lower()] == []
+
+
+@pytest.mark.parametrize("option", ["api_base", "base_url", "api_key", "headers", "extra_headers"])
+def test_no_option_of_a_collection_says_where_the_provider_is_or_who_asks(option: str) -> None:
+    with pytest.raises(ValueError, match=f"unknown options of model openai/simulated: {option}"):
+        build_embedder(
+            EmbeddingModel("openai/simulated", 8),
+            api_base=None,
+            api_key=None,
+            timeout_seconds=10,
+            wire_format=None,
+            extra={option: "http://169.254.169.254/"},
+        )

@@ -58,7 +58,7 @@ def test_stdlib_takes_module_globs() -> None:
 def test_unknown_type_is_named_with_the_types_there_are(source_type: object) -> None:
     message = refusal({"type": source_type})
     assert repr(source_type) in message
-    assert "'directory', 'postgres-table', 'python-stdlib'" in message
+    assert "'bucket', 'directory', 'postgres-table', 'python-stdlib'" in message
 
 
 def test_missing_type_is_told(tmp_path: Path) -> None:

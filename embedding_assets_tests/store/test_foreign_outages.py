@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -80,6 +80,22 @@ def test_a_connection_that_was_cut_between_two_reads_is_made_anew(empty_database
         assert proxy.cuts == 1
 
 
+def test_a_server_that_goes_away_between_two_pages_has_not_listed_whole(empty_database_url: str) -> None:
+    execute(empty_database_url, ARTICLES, "INSERT INTO articles (body) SELECT n FROM generate_series(1, 30) AS n")
+    [folder] = parse_qs(urlsplit(empty_database_url).query)["host"]
+    name = urlsplit(empty_database_url).path
+    with ExitStack() as closing:
+        with cutting_proxy(Path(folder) / ".s.PGSQL.5432") as proxy:
+            url = f"postgresql://postgres@127.0.0.1:{proxy.port}{name}"
+            listing = closing.enter_context(opened(url, rows_a_page=10)).listing()
+            assert [next(listing).document_key for _ in range(10)][-1] == "10"
+            proxy.cut()
+            assert next(listing).document_key == "11", "a page is asked for anew, where the one before ended"
+        with pytest.raises(SourceError) as caught:
+            list(listing)
+    assert caught.value.error_type is ErrorType.ROOT_UNAVAILABLE
+
+
 def test_a_server_that_goes_silent_in_the_middle_of_a_statement_is_cut_off(
     empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +114,7 @@ def test_a_server_that_goes_silent_in_the_middle_of_a_statement_is_cut_off(
 
 
 def test_a_document_that_takes_too_long_fails_alone(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign_tables, "_FETCH_SECONDS", 0.3)
+    monkeypatch.setattr(foreign_tables, "_FETCH_SECONDS", 1)
     execute(
         empty_database_url,
         "CREATE VIEW items AS SELECT id, CASE WHEN id = 2 THEN pg_sleep(60)::text ELSE 'text' END AS body "
@@ -118,13 +134,13 @@ def test_a_page_that_takes_too_long_is_asked_for_in_smaller_ones(
     execute(
         empty_database_url,
         "CREATE TABLE base (id integer PRIMARY KEY)",
-        "INSERT INTO base SELECT generate_series(1, 20)",
+        "INSERT INTO base SELECT generate_series(1, 100)",
         "CREATE FUNCTION slow(integer) RETURNS text STABLE LANGUAGE plpgsql AS "
-        "$$ BEGIN PERFORM pg_sleep(0.04); RETURN $1; END $$",
+        "$$ BEGIN PERFORM pg_sleep(0.01); RETURN $1; END $$",
         "CREATE VIEW items AS SELECT id, slow(id) AS body FROM base",
     )
-    with opened(empty_database_url, keyed("id"), rows_a_page=64) as table:
-        assert [listed.document_key for listed in table.listing()] == [str(n) for n in range(1, 21)]
+    with opened(empty_database_url, keyed("id"), rows_a_page=128) as table:
+        assert [listed.document_key for listed in table.listing()] == [str(n) for n in range(1, 101)]
 
 
 def test_a_row_that_alone_takes_too_long_ends_the_listing_as_not_whole(
@@ -140,7 +156,7 @@ def test_a_row_that_alone_takes_too_long_ends_the_listing_as_not_whole(
 def test_a_table_that_is_locked_for_long_fails_the_document_and_not_the_source(
     empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(foreign_tables, "_FETCH_SECONDS", 0.2)
+    monkeypatch.setattr(foreign_tables, "_FETCH_SECONDS", 1)
     execute(empty_database_url, ARTICLES, "INSERT INTO articles (body) VALUES ('text')")
     with opened(empty_database_url) as table, psycopg.connect(empty_database_url) as migration:
         assert table.read("1", max_bytes=100) is not None

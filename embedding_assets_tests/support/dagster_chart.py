@@ -154,9 +154,7 @@ def instance_config(values: Values, *, release: str, namespace: str) -> dict[str
             "class": values["computeLogManager"]["type"],
         },
         "run_monitoring": snake_keys(daemon["runMonitoring"]),
-        "run_retries": {
-            key: value for key, value in snake_keys(daemon["runRetries"]).items() if value or key == "enabled"
-        },
+        **_run_retries(daemon["runRetries"]),
         "sensors": snake_keys(daemon["sensors"]),
         "schedules": snake_keys(daemon["schedules"]),
         "telemetry": {"enabled": values["telemetry"]["enabled"]},
@@ -166,6 +164,12 @@ def instance_config(values: Values, *, release: str, namespace: str) -> dict[str
         },
         **values["additionalInstanceConfig"],
     }
+
+
+def _run_retries(values: Values) -> dict[str, Any]:
+    """Left out where the chart is told to: the same section may then come from `additionalInstanceConfig`."""
+    given = {key: value for key, value in snake_keys(values).items() if value}
+    return {"run_retries": given} if values["enabled"] else {}
 
 
 def _postgres(values: Values) -> dict[str, Any]:

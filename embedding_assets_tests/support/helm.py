@@ -6,7 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import typer
 import yaml
+from typer.core import TyperGroup
+
+from embedding_assets.cli.app import app
 
 Object: TypeAlias = dict[str, Any]
 
@@ -24,6 +28,8 @@ OPPOSITE = (
     *REQUIRED,
     *("--set", "trigger.retries=argo", "--set", "migration.dagster=false"),
     *("--set", "image.tag=1.2.3", "--set", f"image.digest=sha256:{'a' * 64}", "--set", "imagePullSecrets[0].name=pull"),
+    *("--set", "migration.roles[0].kind=exporter,migration.roles[0].name=metrics"),
+    *("--set", "migration.roles[1].kind=reader,migration.roles[1].name=chat,migration.roles[1].collection=docs"),
     *("--set", "secrets.owner.name=owner-url", "--set", "secrets.exporter.name=exporter-url"),
     *("--set", "nodeSelector.pool=batch", "--set", "tolerations[0].operator=Exists"),
     *("--set", "settings.EMBEDDING_ASSETS_POOL_SIZE=4", "--set", "networkPolicy.readOnlyWebserver=null"),
@@ -88,8 +94,18 @@ def pod_specs(objects: Sequence[Object]) -> dict[str, tuple[Object, Object]]:
     return found
 
 
+def understood(arguments: Sequence[str]) -> Object:
+    """What our own program makes of these arguments: the last command's parameters. Nothing is run."""
+    command: Any = typer.main.get_command(app)
+    rest = list(arguments)
+    while isinstance(command, TyperGroup):
+        name, *rest = rest
+        command = command.commands[name]
+    return command.make_context(command.name, rest).params
+
+
 def _workflow_pod(spec: Object) -> tuple[Object, Object]:
     """What Argo makes of a workflow with container templates: its labels, and the pod but for Argo's own containers."""
     pod = {key: spec[key] for key in ("serviceAccountName", "securityContext", "volumes")}
-    pod["containers"] = [{"name": "main", **template["container"]} for template in spec["templates"]]
+    pod["containers"] = [template["container"] for template in spec["templates"]]
     return spec["podMetadata"]["labels"], pod

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from embedding_assets.domain.documents import Document, ListedDocument
 from embedding_assets.domain.failures import DocumentMissing, ErrorType, SourceError
 from embedding_assets.providers.sources.path_rules import PathRules, is_plain_key, is_utf8
-from embedding_assets.providers.sources.text_extraction import extension_of, extract_text
+from embedding_assets.providers.sources.text_extraction import extension_of, extract_text, text_encoding
 
 _logger = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -56,7 +56,7 @@ class DirectorySource:
         self._root = os.path.abspath(root)
         self._rules = PathRules(tuple(include), tuple(exclude))
         self._max_bytes = max_bytes
-        self._encoding = _text_encoding(encoding)
+        self._encoding = text_encoding(encoding)
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Every document below the root, folder by folder; the signature is `mtime_ns:size`.
@@ -179,15 +179,6 @@ class DirectorySource:
             return DocumentMissing(f"{key!r} is not a document of {self._root!r}")
         msg = f"cannot read {key!r} ({error.strerror}); it is tried again later, check its permissions and its disk"
         return SourceError(ErrorType.SOURCE_UNREADABLE, msg)
-
-
-def _text_encoding(encoding: str) -> str:
-    try:
-        "x".encode(encoding)
-    except LookupError:
-        msg = f"encoding = {encoding!r} is not a text encoding Python knows, such as 'utf-8' or 'cp1252'"
-        raise ValueError(msg) from None
-    return encoding
 
 
 def _is_within(root: str, path: str) -> bool:

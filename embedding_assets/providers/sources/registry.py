@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
 from embedding_assets.domain.ports import Source
+from embedding_assets.providers.sources.bucket import build_bucket
 from embedding_assets.providers.sources.configuration import check_keys, globs_of, of_type
 from embedding_assets.providers.sources.directory import DirectorySource
 from embedding_assets.providers.sources.postgres_table import TableOpener, build_table
@@ -61,6 +62,7 @@ def _build_stdlib_docs(config: Mapping[str, object]) -> Source:
 
 _TABLE: Final = "postgres-table"
 _BUILT_IN: dict[str, Callable[[Mapping[str, object]], Source]] = {
+    "bucket": build_bucket,
     "directory": _build_directory,
     "python-stdlib": _build_stdlib_docs,
 }

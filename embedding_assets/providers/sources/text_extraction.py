@@ -29,6 +29,20 @@ def extension_of(key: str) -> str:
     return posixpath.splitext(key)[1].lower()
 
 
+def text_encoding(encoding: str) -> str:
+    """The encoding, which Python knows.
+
+    Raises:
+        ValueError: it does not.
+    """
+    try:
+        "x".encode(encoding)
+    except LookupError:
+        msg = f"encoding = {encoding!r} is not a text encoding Python knows, such as 'utf-8' or 'cp1252'"
+        raise ValueError(msg) from None
+    return encoding
+
+
 def extract_text(key: str, raw: bytes, encoding: str) -> ExtractedText:
     """The text of a file, by its extension; unknown extensions are plain text.
 

@@ -2,7 +2,7 @@
 
 -- name: known
 SELECT c.id, c.name, m.name, b.name, c.limit_name,
-       extract(epoch FROM c.last_poll_at)::float8
+       extract(epoch FROM c.last_poll_at)::float8, c.paused
 FROM embedding_assets.collections AS c
 JOIN embedding_assets.models AS m ON m.id = c.active_model_id
 LEFT JOIN embedding_assets.models AS b ON b.id = c.building_model_id

@@ -1,5 +1,14 @@
 -- Promises that are not kept.
 
+-- name: left_unfolded
+-- The first of each collection by an index: ids grow with time, but for transactions that committed late.
+SELECT c.id, c.name FROM embedding_assets.collections AS c
+CROSS JOIN LATERAL (
+    SELECT a.enqueued_at FROM embedding_assets.work_arrivals AS a WHERE a.collection_id = c.id ORDER BY a.id LIMIT 1
+) AS oldest
+WHERE oldest.enqueued_at <= (SELECT coalesce(%(now)s::timestamptz, clock_timestamp())) - make_interval(secs => %(seconds)s)
+ORDER BY c.id
+
 -- name: take_missed
 -- The oldest first, by the index of what is not counted; locked in key order, and never waited for: who holds one is closing it.
 WITH late AS (

@@ -41,7 +41,7 @@ def silent(alert: str, story: str, at: str, series: Mapping[str, str], *, every:
     return Case(alert, story, at, series, (), every)
 
 
-def last_seen(minutes: int, *, step: int, stops_at: int | None = None) -> str:
-    """Values, one a minute, of a timestamp that moves every `step` minutes until `stops_at`. Time begins at 0."""
+def last_seen(minutes: int, *, step: int, stops_at: int | None = None, every: int = 1) -> str:
+    """Values, one in so many minutes, of a timestamp that moves each `step` minutes until `stops_at`. Time begins at 0."""
     ends = minutes if stops_at is None else stops_at
-    return " ".join(str(min(minute, ends) // step * step * 60) for minute in range(minutes + 1))
+    return " ".join(str(min(minute, ends) // step * step * 60) for minute in range(0, minutes + 1, every))

@@ -44,6 +44,17 @@ CASES = (
     ),
     silent(
         "EmbeddingNoRunSucceeding",
+        "the collection is paused",
+        "20m",
+        {
+            WAITING: "5x30",
+            PROCESSED: "10x30",
+            _SUCCEEDED: "60x30",
+            'embedding_collection_paused{collection="docs"}': "1x30",
+        },
+    ),
+    silent(
+        "EmbeddingNoRunSucceeding",
         "documents are ready for ten minutes only",
         "25m",
         {WAITING: "0x14 5x30", PROCESSED: "10x60", _SUCCEEDED: "60x60"},
