@@ -21,16 +21,17 @@ def exporter_program(settings: "Settings", home: DagsterHome) -> Program:
     return Program(EXPORTER, argv, processes.pid_file(settings.home, EXPORTER), home.logs / f"{EXPORTER}.log")
 
 
-def start_exporter(settings: "Settings", home: DagsterHome, exporter: Program) -> None:
-    """Start it unless it runs. Documents are processed without it too: a port that is taken is no reason to start nothing."""
+def start_exporter(settings: "Settings", home: DagsterHome, exporter: Program) -> bool:
+    """Start it unless it runs; whether it was. Documents are processed without it too: a port that is taken stops nothing else."""
     if processes.running(exporter.pid_file) is not None:
-        return
-    if _is_taken(settings):
+        return False
+    if listens(settings):
         at = f"{settings.metrics_host} port {settings.metrics_port}"
         warn(f"metrics are not served: something else listens on {at}; EMBEDDING_ASSETS_METRICS_PORT names another")
-        return
+        return False
     processes.start(exporter, home.environment, "")
     note(f"metrics: http://{settings.metrics_host}:{settings.metrics_port}/metrics")
+    return True
 
 
 def missed(settings: "Settings") -> str | None:
@@ -41,7 +42,8 @@ def missed(settings: "Settings") -> str | None:
     return f"the exporter is not running, and nobody sees metrics: see {settings.home}/logs/{EXPORTER}.log; embedding-assets up"
 
 
-def _is_taken(settings: "Settings") -> bool:
+def listens(settings: "Settings") -> bool:
+    """Whether anything listens where the exporter is to."""
     import socket  # noqa: PLC0415 - not every command needs it
 
     try:

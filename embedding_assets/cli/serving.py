@@ -14,7 +14,7 @@ import typer
 from embedding_assets.cli import processes
 from embedding_assets.cli.dagster_home import DagsterHome, prepare_dagster_home
 from embedding_assets.cli.examples import examples
-from embedding_assets.cli.exporting import EXPORTER, exporter_program, start_exporter
+from embedding_assets.cli.exporting import EXPORTER, exporter_program, listens, start_exporter
 from embedding_assets.cli.processes import Program
 from embedding_assets.cli.rendering import note, out, visible, warn
 from embedding_assets.cli.session import current_settings, program
@@ -63,7 +63,8 @@ def up(
         if processes.running(one.pid_file) is None:
             processes.start(one, home.environment, url)
     _wait(webserver, lambda: _answers(url))
-    start_exporter(settings, home, exporter)
+    if start_exporter(settings, home, exporter):
+        _wait(exporter, lambda: listens(settings))
     _wait(daemon, lambda: _daemon_beats(settings, since))
     out().print(f"up: {url}  (logs in {_short(home.logs)}; stop with embedding-assets down)")
 
@@ -109,11 +110,9 @@ def _wait(one: Program, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not ready():
         if processes.running(one.pid_file) is None:
-            raise NotStarted(f"Dagster's {one.name} ended at once; its log is {_short(one.log)}")
+            raise NotStarted(f"the {one.name} ended at once; its log is {_short(one.log)}")
         if time.monotonic() > deadline:
-            raise NotStarted(
-                f"Dagster's {one.name} is not ready after {_START_SECONDS:.0f} s; its log is {_short(one.log)}"
-            )
+            raise NotStarted(f"the {one.name} is not ready after {_START_SECONDS:.0f} s; its log is {_short(one.log)}")
         time.sleep(0.3)
 
 
