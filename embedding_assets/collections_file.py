@@ -7,7 +7,7 @@ limit_tables), what a source's own keys mean (providers/sources), and the tables
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from typing_extensions import Self
@@ -106,8 +106,25 @@ def load_collections_file(path: Path) -> CollectionsFile:
     Raises:
         CollectionsFileError: it is missing, not TOML, or has mistakes; all of them are named, with what is allowed.
     """
+    return parse_collections(_text_of(path), file=str(path))
+
+
+def names_in(path: Path) -> set[str]:
+    """The collections that the file has, whatever mistakes are in them; none when it has no table of one.
+
+    Raises:
+        CollectionsFileError: it is missing, or not TOML.
+    """
     try:
-        return parse_collections(path.read_text(encoding="utf-8"), file=str(path))
+        found = tomllib.loads(_text_of(path)).get("collections", {})
+    except tomllib.TOMLDecodeError as error:
+        raise CollectionsFileError(f"{path}: not TOML: {error}") from error
+    return set(cast("dict[str, object]", found)) if isinstance(found, dict) else set()
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         message = f"{path}: {error.strerror}; copy collections.example.toml there and edit it"
         raise CollectionsFileError(message) from error

@@ -92,7 +92,7 @@ async def apply_collections(settings: Settings, file: CollectionsFile) -> list[A
         NotApplied: the limit of a model that is still asked is no longer in the file.
     """
     for name, entry in file.collections.items():
-        _check_entry(settings, name, entry)
+        check_entry(settings, name, entry)
     steps: dict[str, AppliedStep] = {}
     async with open_database(settings) as db:
         async with db.transaction() as tx:
@@ -123,7 +123,12 @@ def _limit_settings(name: str, limit: LimitEntry) -> LimitSettings:
     return LimitSettings(name=name, **values, budgets=limit.budgets.model_dump(exclude_none=True))
 
 
-def _check_entry(settings: Settings, name: str, entry: CollectionEntry) -> None:
+def check_entry(settings: Settings, name: str, entry: CollectionEntry) -> None:
+    """Build its source and its model, neither of which is asked anything.
+
+    Raises:
+        CollectionsFileError: one of them has a key or a value that it does not take.
+    """
     try:
         source_of(entry.source, lambda: database_urls(settings).database)
         _embedder_of(settings, entry, wire_format=None)

@@ -777,6 +777,8 @@ CREATE TABLE embedding_assets.collections (
     source_cursor text,
     last_listed_at timestamp with time zone,
     withheld_deletions integer DEFAULT 0 NOT NULL,
+    paused_since timestamp with time zone,
+    removing text,
     CONSTRAINT a_build_is_whole CHECK (((building_model_id IS NULL) = (building_options IS NULL))),
     CONSTRAINT collections_check CHECK ((building_model_id <> active_model_id)),
     CONSTRAINT collections_freshness_seconds_check CHECK ((freshness_seconds > (0)::double precision)),

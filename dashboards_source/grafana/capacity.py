@@ -1,7 +1,7 @@
 """The page of capacity and cost: the limit, what is forecast, what it costs, what fills up."""
 
 from dashboards_source.grafana.panel import Color, Kind, Page, Panel, Query, Row, Step
-from dashboards_source.grafana.shared_panels import THROUGHPUT
+from dashboards_source.grafana.shared_panels import CAPACITY, THROUGHPUT
 from dashboards_source.grafana.words import OF, rate, warn_then_red
 
 _BY_RESOURCE = "max by (limit, resource)"
@@ -22,6 +22,7 @@ _USED = Panel(
     "suffix: /min",
     dashed="/^ceiling/",
     alert="EmbeddingSilentBackpressure",
+    width=6,
 )
 _USED_BY_ALL = Panel(
     "Rate limit: everybody's use against its size",
@@ -33,6 +34,7 @@ _USED_BY_ALL = Panel(
     "suffix: /min",
     dashed="/^size/",
     alert="EmbeddingSilentBackpressure",
+    width=6,
 )
 _THROTTLED = Panel(
     "Waiting for the limit",
@@ -46,6 +48,7 @@ _THROTTLED = Panel(
     "short",
     stacked=True,
     alert="EmbeddingSilentBackpressure",
+    width=6,
 )
 _REFUSED = Panel(
     "Refused reserves",
@@ -53,6 +56,7 @@ _REFUSED = Panel(
     (Query(rate("embedding_rate_limit_rejections_total", "resource", where="") + " * 60 > 0", "{{resource}}"),),
     "suffix: /min",
     alert="EmbeddingSilentBackpressure",
+    width=6,
 )
 _FORECAST = Panel(
     "Forecast of arrivals against capacity",
@@ -63,7 +67,7 @@ _FORECAST = Panel(
             'max by (horizon, estimate) (embedding_forecast_documents_per_hour{estimate="estimate"})', "in {{horizon}}"
         ),
         Query('max by (horizon) (embedding_forecast_documents_per_hour{estimate="high"})', "in {{horizon}}, high"),
-        Query("max by (constraint) (embedding_capacity_documents_per_hour)", "capacity: {{constraint}}"),
+        Query(CAPACITY, "capacity: {{constraint}}"),
     ),
     "suffix: /h",
     width=12,
@@ -82,9 +86,9 @@ _BAND = Panel(
     ),
     "suffix: /h",
     kind=Kind.BARS,
-    width=6,
     steps=(Step(None, Color.BLUE),),
     decimals=0,
+    width=12,
 )
 _RUNS_OUT = Panel(
     "Days until it runs out",
@@ -92,11 +96,11 @@ _RUNS_OUT = Panel(
     (Query(_DAYS_LEFT, "{{resource}}", now=True),),
     "suffix: d",
     kind=Kind.BARS,
-    width=6,
     steps=(Step(None, Color.RED), Step(14, Color.ORANGE), Step(30, Color.GREEN)),
     most=90,
     decimals=0,
     alert="EmbeddingCapacityExhaustedSoon",
+    width=12,
 )
 _COST = Panel(
     "Cost",
@@ -132,6 +136,7 @@ _BUDGET = Panel(
     "percentunit",
     steps=warn_then_red(0.8, 1),
     alert="EmbeddingBudgetNearlyReached",
+    width=12,
 )
 _REUSE = Panel(
     "Reused chunks",
@@ -145,12 +150,14 @@ _REUSE = Panel(
     ),
     "percentunit",
     most=1,
+    width=12,
 )
 _INDEX = Panel(
     "Vector indexes",
     "Size on disk. Search is quick while it fits in memory.",
     (Query("max by (index) (embedding_index_size_bytes)", "{{index}}"),),
     "bytes",
+    width=6,
 )
 _TABLES = Panel(
     "Tables",
@@ -158,12 +165,14 @@ _TABLES = Panel(
     (Query("topk(8, max by (table) (embedding_table_size_bytes))", "{{table}}"),),
     "bytes",
     stacked=True,
+    width=6,
 )
 _VECTORS = Panel(
     "Vectors",
     "Stored, by model.",
     (Query("max by (model) (embedding_vectors)", "{{model}}"),),
     "short",
+    width=6,
 )
 _CONNECTIONS = Panel(
     "Database connections",
@@ -176,6 +185,7 @@ _CONNECTIONS = Panel(
     stacked=True,
     dashed="/^most$/",
     alert="EmbeddingDatabaseConnectionsExhausted",
+    width=6,
 )
 
 PAGE = Page(

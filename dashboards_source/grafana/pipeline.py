@@ -110,6 +110,7 @@ _OVERDUE = Panel(
     "short",
     steps=red_from(1),
     alert="EmbeddingFreshnessBudgetBurn",
+    width=12,
 )
 _SOURCES = Panel(
     "Sources",
@@ -126,6 +127,7 @@ _SOURCES = Panel(
     ),
     "s",
     alert="EmbeddingSourceNotPolled",
+    width=12,
 )
 _RUN_TIME = Panel(
     "Runs, p95",

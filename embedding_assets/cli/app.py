@@ -15,6 +15,8 @@ import typer
 from embedding_assets.cli import (
     capacity,
     chunk,
+    collection_adding,
+    collection_removing,
     collections,
     demo,
     doctor,
@@ -69,7 +71,14 @@ for command in (
     chunk.chunk,
 ):
     app.command()(command)
-for of_collections in (table_tracking.track, table_tracking.untrack):
+for of_collections in (
+    collection_adding.add,
+    collection_removing.pause,
+    collection_removing.resume,
+    collection_removing.remove,
+    table_tracking.track,
+    table_tracking.untrack,
+):
     collections.app.command()(of_collections)
 app.add_typer(collections.app, name="collections")
 app.add_typer(failures.app, name="failures")

@@ -1,4 +1,7 @@
-"""The commands `collections apply`, `list` and `show`: from the file an operator edits to the database, and back."""
+"""The commands `collections apply`, `list` and `show`: from the file an operator edits to the database, and back.
+
+The others of `collections` are in collection_adding and collection_removing.
+"""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from embedding_assets.store.collections import AppliedCollection
 
 app = typer.Typer(
-    help="Collections: apply the file, list them, show one.\n\n\b\nExample:\n  embedding-assets collections apply",
+    help="Add, apply, list, show, pause, resume and remove collections.\n\n\b\nExample:\n  embedding-assets collections apply",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -144,6 +147,8 @@ def _state(name: str, file: "CollectionsFile", applied: "dict[str, AppliedCollec
         return "differs from the database: embedding-assets collections apply"
     if found.building:
         return f"another model is being built: embedding-assets reembed {name}"
+    if found.paused_since:
+        return f"paused by hand: embedding-assets collections resume {name}"
     return "paused" if found.paused else "applied"
 
 
@@ -157,6 +162,7 @@ def _facts(found: "AppliedCollection | None") -> "Mapping[str, object] | None":
         "chunker_fingerprint",
         "limit_name",
         "paused",
+        "paused_since",
         "tracked_since",
         "last_poll_at",
     )

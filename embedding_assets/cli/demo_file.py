@@ -4,11 +4,12 @@ A corpus never takes another's collection: changing the folder between two demos
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from embedding_assets.cli.toml_writing import toml_value
 
 if TYPE_CHECKING:
     from embedding_assets.collections_file import CollectionEntry, CollectionsFile
@@ -71,7 +72,6 @@ def _table(heading: str, values: Mapping[str, object]) -> Iterator[str]:
         if isinstance(value, dict):
             tables.append((key, cast("Mapping[str, object]", value)))
         else:
-            # JSON's strings, numbers, booleans and lists are TOML's too, but for DEL and surrogate pairs.
-            yield f"{key} = {json.dumps(value, ensure_ascii=False)}\n".replace("\x7f", "\\u007f")
+            yield f"{key} = {toml_value(value)}\n"
     for key, table in tables:
         yield from _table(f"{heading}.{key}", table)

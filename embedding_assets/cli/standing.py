@@ -97,7 +97,7 @@ async def _limit_wait(tx: "Tx", applied: "AppliedCollection") -> "LimitWait | No
 def waits(standing: Standing) -> list[str]:
     """What is being waited for, a line each; one line when nothing is."""
     row = standing.freshness
-    lines = ["paused by its settings: Dagster starts nothing for it; a run by hand still works"] if row.paused else []
+    lines = [_paused_line(standing)] if row.paused else []
     if row.last_poll_at is None:
         lines.append(f"never polled: embedding-assets sync {row.collection}")
     if row.withheld_deletions:
@@ -123,6 +123,15 @@ def waits(standing: Standing) -> list[str]:
         for count in standing.failed
     ]
     return lines or ["nothing waits: everything the last poll listed is settled"]
+
+
+def _paused_line(standing: Standing) -> str:
+    row = standing.freshness
+    by = "by its file"
+    if row.paused_since is not None:
+        since = duration((standing.now - row.paused_since).total_seconds())
+        by = f"by hand for {since} (embedding-assets collections resume {row.collection})"
+    return f"paused {by}: Dagster starts nothing for it; a run by hand still works"
 
 
 def _holder_line(holder: "ShardHolder") -> str:

@@ -95,7 +95,7 @@ def _numbers(report: CapacityReport) -> dict[str, float]:
         if one.used is not None and one.capacity:
             numbers[f"{one.resource}_used_percent"] = 100 * one.used / one.capacity
         if one.runs_out is not None:
-            numbers[f"{one.resource}_days_left"] = (one.runs_out - report.made_at.date()).days
+            numbers[f"{one.resource}_days_left"] = float((one.runs_out - report.made_at.date()).days)
     return numbers
 
 

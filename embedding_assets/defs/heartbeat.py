@@ -11,13 +11,15 @@ from embedding_assets.defs.names import asset_key
 from embedding_assets.pipeline.collection_state import Readiness
 from embedding_assets.pipeline.run_stages import DocumentStage
 
-HEARTBEAT_EVERY = timedelta(minutes=15)
+_AT_MOST_EVERY = timedelta(minutes=15)
+# The policy warns after three quarters of the promise: three heartbeats may fail to come before it does.
+_PER_PROMISE = 4
 
 
 def record_heartbeat(instance: dg.DagsterInstance, collection: str, state: Readiness, freshness_seconds: float) -> bool:
     """Record one for each asset of an idle collection, if it is true and the last materialization is old enough."""
     newest = _last_materialized(instance, collection)
-    recent = newest is not None and datetime.now(timezone.utc) - newest < HEARTBEAT_EVERY
+    recent = newest is not None and datetime.now(timezone.utc) - newest < heartbeat_every(freshness_seconds)
     if recent or not all_is_published(state, freshness_seconds):
         return False
     metadata = {"heartbeat": True, "source_polled_at": dg.MetadataValue.timestamp(state.last_poll_at or state.now)}
@@ -26,6 +28,11 @@ def record_heartbeat(instance: dg.DagsterInstance, collection: str, state: Readi
         description = "Nothing changed: everything known is published."
         instance.report_runless_asset_event(dg.AssetMaterialization(key, description, metadata))
     return True
+
+
+def heartbeat_every(freshness_seconds: float) -> timedelta:
+    """How often one comes at most: every 15 minutes, and oftener where the promise is shorter than an hour."""
+    return min(_AT_MOST_EVERY, timedelta(seconds=freshness_seconds / _PER_PROMISE))
 
 
 def all_is_published(state: Readiness, freshness_seconds: float) -> bool:

@@ -149,6 +149,10 @@ def _readiness(
         state = asyncio.run(_ask(workbenches, collection, shards))
     if state is None:
         return dg.SkipReason(f"collection {collection!r} is not applied yet: run `embedding-assets collections apply`")
+    if state.paused_by_hand:
+        return dg.SkipReason(
+            f"collection {collection!r} is paused by hand: embedding-assets collections resume {collection}"
+        )
     if state.paused:
         return dg.SkipReason(f"collection {collection!r} is paused: set paused = false in the file and apply it")
     return state

@@ -39,6 +39,7 @@ class Readiness:
     held_up_by: LimitWait | None = None
     circuit: OpenCircuit | None = None
     runs_alive: frozenset[str] = frozenset()
+    paused_by_hand: bool = False
     asked_for_changes: bool = False
 
 
@@ -51,7 +52,8 @@ async def readiness(db: Database, collection: str, shards: Sequence[int] = range
         scopes = Scopes(applied.name, applied.model.name)
         return Readiness(
             now=await source_listings.server_time(tx),
-            paused=applied.paused,
+            paused=applied.paused or applied.paused_since is not None,
+            paused_by_hand=applied.paused_since is not None,
             ready=await work_queue.has_ready_work(tx, applied.id, list(shards)),
             due_retries=await failures.count_due(tx, applied.id),
             overdue=await inspection.count_overdue(tx, applied.id),

@@ -29,7 +29,7 @@ from embedding_assets.pipeline.request_counts import RequestCounts
 from embedding_assets.pipeline.requesting import Requester
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.streams import first_reason, gather
-from embedding_assets.pipeline.switching import told_if_replaced
+from embedding_assets.pipeline.switching import require_active, told_if_replaced
 from embedding_assets.pipeline.workbench import Workbench
 from embedding_assets.store import collections, vectors, work_queue
 from embedding_assets.store.database import Tx
@@ -117,7 +117,12 @@ class EmbeddingIngestionPipeline:
             await work_queue.end_leases_of_others(tx, collection_id, leased, owner=bench.run_id)
             return leased
 
-        await bench.db.atomically(lambda tx: vectors.create_table(tx, bench.target.table))
+        async def make_table(tx: Tx) -> None:
+            # Of a collection that was removed meanwhile nobody would ever drop it.
+            await require_active(tx, bench.target)
+            await vectors.create_table(tx, bench.target.table)
+
+        await bench.db.atomically(make_table)
         return await bench.db.atomically(lease)
 
     async def _leave(self, stream: "_Stream") -> None:

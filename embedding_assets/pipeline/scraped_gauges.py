@@ -9,6 +9,7 @@ from typing import TypeAlias
 from embedding_assets.domain.circuits import Scopes
 from embedding_assets.domain.counts import Buckets
 from embedding_assets.domain.failures import ErrorType
+from embedding_assets.pipeline.forecast_gauges import read_forecast
 from embedding_assets.store import metric_readings, rate_limiter
 from embedding_assets.store.database import Tx
 from embedding_assets.store.metric_readings import COUNTED_AT_MOST, KnownCollection
@@ -153,6 +154,7 @@ READINGS: Mapping[str, Reading] = {
     "circuits": read_circuits,
     "sizes": read_sizes,
     "connections": read_connections,
+    "forecast": read_forecast,
 }
 
 

@@ -124,7 +124,11 @@ async def require_active(tx: Tx, target: Target) -> None:
     Raises:
         ClassifiedError: `model_replaced`; systemic, so that nothing is published and every claim is given back.
     """
-    if await collections.active_model(tx, target.collection_id) != target.model_id:
+    active = await collections.active_model(tx, target.collection_id)
+    if active is None:
+        message = f"collection {target.name!r} was removed since this run began: nothing of it is published any more"
+        raise ClassifiedError(ErrorType.MODEL_REPLACED, message)
+    if active != target.model_id:
         message = (
             f"collection {target.name!r} got another model since this run began, so its settings are old: "
             "what it held is back in the queue for the next run"

@@ -29,7 +29,8 @@ class AppliedModel:
 class AppliedCollection:
     """One row of `collections` with its active model, and the one that is built beside it.
 
-    `options` are how the active model is asked, as the file said of it; empty where that was not kept.
+    `options` are how the active model is asked, as the file said of it; empty where that was not kept. `paused` is what the
+    file said; `paused_since` is set while it is paused by hand.
     """
 
     id: int
@@ -41,6 +42,7 @@ class AppliedCollection:
     limit_name: str | None
     limit_consumer: str | None
     paused: bool
+    paused_since: datetime | None
     tracked_since: datetime | None
     last_poll_at: datetime | None
     options: Mapping[str, Any]
@@ -111,13 +113,13 @@ async def find(tx: Tx, name: str) -> AppliedCollection | None:
     row = await (await tx.execute(_SQL["find_collection"], {"name": name})).fetchone()
     if row is None:
         return None
-    active = _model(row[12:21])
+    active = _model(row[13:22])
     assert active is not None
-    return AppliedCollection(*row[:12], active=active, building=_model(row[21:30]))
+    return AppliedCollection(*row[:13], active=active, building=_model(row[22:31]))
 
 
 async def active_model(tx: Tx, collection_id: int) -> int | None:
-    """The id of the model that search answers from; None when the collection is gone."""
+    """The id of the model that search answers from; None when the collection is gone, or going."""
     row = await (await tx.execute(_SQL["active_model"], {"collection_id": collection_id})).fetchone()
     return row[0] if row else None
 
@@ -132,6 +134,16 @@ async def vector_tables(tx: Tx, collection_id: int) -> list[VectorTable]:
 async def cut_over(tx: Tx, collection_id: int) -> None:
     """The model that was built becomes the active one, asked as the file said of it. The caller holds off settles."""
     await tx.execute(_SQL["cut_over"], {"collection_id": collection_id})
+
+
+async def pause(tx: Tx, name: str) -> None:
+    """Pause it by hand; since when it is, stays as it was."""
+    await tx.execute(_SQL["pause"], {"name": name})
+
+
+async def resume(tx: Tx, name: str) -> None:
+    """Take back a pause by hand; what the file says stays."""
+    await tx.execute(_SQL["resume"], {"name": name})
 
 
 async def names(tx: Tx) -> list[str]:

@@ -44,11 +44,13 @@ class Attempt:
 class Freshness:
     """One collection at a glance. `open_promises` are live changes not published yet, `overdue` those past their hour.
 
+    `paused` by its file or by hand; `paused_since` by hand.
     The last listing lacked `withheld_deletions` documents, too many at once to be believed.
     """
 
     collection: str
     paused: bool
+    paused_since: datetime | None
     tracked_since: datetime | None
     last_poll_at: datetime | None
     listed: int

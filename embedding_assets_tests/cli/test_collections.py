@@ -11,7 +11,7 @@ from embedding_assets_tests.cli.conftest import Project
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        ('"directory"', '"dirctory"', "type = 'dirctory' must be one of 'directory', 'python-stdlib'"),
+        ('"directory"', '"dirctory"', "type = 'dirctory' must be one of '"),
         ("path =", "paths =", "unknown key 'paths'; did you mean path?"),
         ("dimensions = 256", "dimensions = 128", "local/wordllama-256 has 256 dimensions, not 128"),
         ("normalized = true", "extra = { api_base = 'http://elsewhere' }", "unknown options of model"),

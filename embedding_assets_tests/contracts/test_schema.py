@@ -10,7 +10,7 @@ from embedding_assets.store import migrations
 from embedding_assets_tests.contracts.dump_schema import SCHEMA_FILE, dump_schema
 from embedding_assets_tests.support.server import database_at
 
-_REVISIONS = [f"{number:04}" for number in range(1, 15)]
+_REVISIONS = [f"{number:04}" for number in range(1, 16)]
 
 
 def test_the_migrated_database_has_the_committed_schema(database_url: str) -> None:

@@ -141,6 +141,9 @@ def test_a_paused_collection_starts_nothing(database_url: str, tmp_path: Path, i
     assert "is paused" in reason(every_minute(paused))
     assert "is paused" in reason(source_changes(paused))
     assert "is paused" in reason(due_retries(paused))
+    paused.rows("UPDATE embedding_assets.collections SET paused = false, paused_since = now()")
+    for tick in (every_minute, source_changes, due_retries):
+        assert "is paused by hand: embedding-assets collections resume docs" in reason(tick(paused))
 
 
 def test_a_collection_that_is_not_applied_starts_nothing_and_says_what_to_run(location: CodeLocation) -> None:

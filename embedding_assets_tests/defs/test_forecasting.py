@@ -1,10 +1,12 @@
 """The daily forecast in Dagster: real Dagster, real tables, a picture."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 
+from embedding_assets.definitions import build_defs
 from embedding_assets_tests.support.code_location import CodeLocation
 from embedding_assets_tests.support.database import run
 from embedding_assets_tests.support.history import write_history
@@ -33,11 +35,13 @@ def test_the_first_forecast_says_that_history_is_missing_and_draws_what_is_known
 def test_after_weeks_it_records_numbers_that_dagster_plots_over_time(published: CodeLocation) -> None:
     url = published.settings.database_url.get_secret_value()
     run(url, lambda db: write_history(db, "docs", days=56, documents_a_day=900))
-    told = forecast(published)
+    settings = published.settings.model_copy(update={"database_disk_gigabytes": 4.5})
+    told = forecast(replace(published, settings=settings, defs=build_defs(settings=settings)))
     assert told["history_days"] >= 55
     assert told["arrivals_per_day_in_30_days"] > 0
     assert told["backtest_error_percent"] < 30
     assert told["connections_used_percent"] > 0
+    assert 0 < told["disk_days_left"] <= 90
     # A row of the event log, every day.
     assert len(told["forecast"]) < 150_000
 

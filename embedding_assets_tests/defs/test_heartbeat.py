@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 import pytest
 
-from embedding_assets.defs.heartbeat import record_heartbeat
+from embedding_assets.defs.heartbeat import heartbeat_every, record_heartbeat
 from embedding_assets.pipeline.collection_state import Readiness
 from embedding_assets_tests.support.code_location import ALL
 
@@ -21,6 +21,11 @@ def test_an_idle_collection_gets_one_for_each_asset(instance: dg.DagsterInstance
 def test_it_comes_once_in_fifteen_minutes(instance: dg.DagsterInstance) -> None:
     assert record_heartbeat(instance, "docs", idle(), HOUR)
     assert not record_heartbeat(instance, "docs", idle(), HOUR)
+
+
+@pytest.mark.parametrize(("promise", "minutes"), [(3600, 15), (7200, 15), (600, 2.5), (80, 1 / 3)])
+def test_a_promise_shorter_than_an_hour_has_its_heartbeats_oftener(promise: float, minutes: float) -> None:
+    assert heartbeat_every(promise) == timedelta(minutes=minutes)
 
 
 def test_a_run_that_recorded_something_just_now_makes_it_needless(instance: dg.DagsterInstance) -> None:

@@ -1,6 +1,7 @@
 """Chunks: spans, coverage, bounds, the fingerprint, and text that is not Unicode."""
 
 import hashlib
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from embedding_assets.domain.chunkers.sizes import tokenizer_of
 from embedding_assets.domain.chunking import (
     ALGORITHM_VERSION,
+    CHARACTERS,
+    MARKDOWN,
     STRATEGIES,
     TOKENS,
     WHOLE,
@@ -17,6 +20,7 @@ from embedding_assets.domain.chunking import (
     ChunkingStrategy,
     ChunkingStrategyError,
     chunk_text,
+    headings_at,
 )
 from embedding_assets.domain.failures import ClassifiedError, ErrorType
 from embedding_assets.domain.packing import estimate_tokens
@@ -46,7 +50,13 @@ _PIECES = st.sampled_from(
         "é",
         "e\u0301",
         "👩\u200d👧",
+        "\u0301",
+        "\x1b[31m",
+        "\x07",
+        "\u202e",
+        "{content}",
         "-" * 9,
+        "x" * 50,
     ]
 )
 TEXTS = st.one_of(
@@ -69,7 +79,10 @@ def token_strategies(draw: st.DrawFn) -> ChunkingStrategy:
     return ChunkingStrategy(draw(st.sampled_from(STRATEGIES[:4])), size, draw(st.integers(0, size // 2)), TOKENS)
 
 
-@given(strategies(), TEXTS)
+ANY_STRATEGY = st.one_of(strategies(), token_strategies())
+
+
+@given(ANY_STRATEGY, TEXTS)
 def test_a_chunk_is_its_span_of_the_text(strategy: ChunkingStrategy, text: str) -> None:
     for chunk in chunk_text(strategy, text):
         assert text[chunk.start : chunk.end] == chunk.content
@@ -96,17 +109,30 @@ def test_every_character_but_white_space_is_in_a_chunk(strategy: ChunkingStrateg
     assert {index for index, character in enumerate(text) if not character.isspace()} <= covered
 
 
-@given(strategies(), TEXTS)
+@given(ANY_STRATEGY, TEXTS)
 def test_chunks_come_in_order_and_each_adds_text(strategy: ChunkingStrategy, text: str) -> None:
     chunks = chunk_text(strategy, text)
     assert [chunk.ordinal for chunk in chunks] == list(range(len(chunks)))
     for before, after in pairwise(chunks):
         assert before.start < after.start
         assert before.end < after.end
-        assert before.end - after.start <= strategy.overlap
+        repeated = text[after.start : before.end]
+        assert (
+            len(repeated) if strategy.unit == CHARACTERS else estimate_tokens(repeated) if repeated else 0
+        ) <= strategy.overlap
 
 
-@given(strategies(), TEXTS)
+@given(token_strategies(), TEXTS)
+def test_headings_stand_in_the_text_before_the_end_of_their_chunk(strategy: ChunkingStrategy, text: str) -> None:
+    chunks = chunk_text(replace(strategy, name=MARKDOWN), text)
+    assert [chunk.headings for chunk in chunks] == headings_at(
+        replace(strategy, name=MARKDOWN), text, [chunk.start for chunk in chunks]
+    )
+    for chunk in chunks:
+        assert all(heading in text[: chunk.end] or len(heading) == 200 for heading in chunk.headings)
+
+
+@given(ANY_STRATEGY, TEXTS)
 def test_the_same_text_gives_the_same_chunks(strategy: ChunkingStrategy, text: str) -> None:
     assert chunk_text(strategy, text) == chunk_text(strategy, text)
 

@@ -1,5 +1,6 @@
 """From bytes to text and title, by extension: encodings, HTML, Markdown and reStructuredText headings."""
 
+import contextlib
 import threading
 
 import pytest
@@ -108,10 +109,59 @@ def test_html_too_deep_to_lay_out_keeps_its_text_and_drops_its_scripts() -> None
     assert text == "deep"
 
 
-def test_html_deeper_than_the_parser_reads_is_undecodable_instead_of_silently_cut() -> None:
-    error = failure(b"<div>" * 5000 + b"lost", "a.html")
+@pytest.mark.parametrize("opening", ["<div>", "<b>", "<table><tr><td>"])
+def test_html_of_any_depth_is_read_whole(opening: str) -> None:
+    assert content("a.html", opening * 100_000 + "deep").strip(" *") == "deep"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "<table><tr><td>" + "w" * 10_000 + "</td></tr>" + "<tr><td>x</td></tr>" * 2_000 + "</table>",
+        "<ul><li>" * 2_000 + "x" + "<li>x" * 2_000,
+        "<p style='margin-top: 1000000em; padding-left: 100000em'>x",
+        "<table><tr><td colspan=1000000000 rowspan=1000000000>x</td></tr></table>",
+        "<ol start='" + "9" * 5_000 + "'><li>x</ol>",
+        '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>' + "<p>&b;</p>" * 100,
+        "&amp;" * 10_000,
+    ],
+    ids=["columns", "levels", "margins", "spans", "numbers", "entities", "references"],
+)
+def test_html_never_becomes_much_longer_than_it_is(bomb: str) -> None:
+    assert 0 < len(content("a.html", bomb)) <= 4 * len(bomb)
+
+
+@pytest.mark.parametrize(
+    "html",
+    ["<p " + "a " * 2_000 + ">text", "<p x='>' " + "b=1 " * 2_000 + ">text", "text <b " + "more words " * 2_000],
+)
+def test_a_tag_of_endless_attributes_is_undecodable(html: str) -> None:
+    error = failure(html.encode(), "a.html")
     assert error.error_type is ErrorType.UNDECODABLE
-    assert "2048" in str(error)
+    assert "more than 1,000 attributes" in str(error)
+
+
+def test_a_tag_of_many_words_that_are_no_attributes_is_read() -> None:
+    script = "<script>for (i=0; i<n; i++) { " + "word " * 2_000 + "}</script>"
+    assert content("a.html", script + "<p title='" + "word " * 2_000 + "'>text</p>") == "text"
+
+
+@pytest.mark.parametrize("tag", ["<script>", "<style>", "<p '", '<p "', "<a "])
+def test_html_of_one_mark_takes_no_more_than_any_other(tag: str) -> None:
+    """Quadratic, any of these takes minutes: the suite's own time limit is the assertion."""
+    with contextlib.suppress(SourceError):
+        assert content("a.html", tag * 100_000) == ""
+
+
+def test_what_a_browser_does_not_show_is_not_in_the_text() -> None:
+    page = "<iframe>no</iframe><p style='DISPLAY : none'>no<b>no</b></p><svg><style>no</style>yes</svg><noembed>no</noembed>"
+    assert content("a.html", page) == "yes"
+
+
+def test_rows_cells_blocks_and_lists_keep_apart() -> None:
+    table = "<table><tr><th>x</th><td>y</td></tr><tr><td>z</td></tr></table>"
+    page = f"<h1>T</h1><p>a <b>b</b>\n c</p>d{table}e<ol><li>f<ul><li>g</ul></ol>"
+    assert content("a.html", page) == "T\n\na b c\n\nd\n\nx  y\nz\n\ne\n1. f\n  * g"
 
 
 def test_html_is_read_alike_in_threads() -> None:

@@ -47,6 +47,7 @@ def with_tables(connection: Connection, query: LiteralString, docs: MadeCollecti
         embeddings=sql.Identifier("embedding_assets", docs.table.name),
         staging=sql.Identifier("pg_temp", f"staging_{docs.table.name}"),
         index=sql.Identifier("embedding_assets", docs.table.index_name),
+        table=sql.Identifier("embedding_assets", "chunks"),
         index_name=sql.Identifier(docs.table.index_name),
         norm=sql.SQL("l2_norm") if halfvec else sql.SQL("vector_norm"),
         type=sql.SQL("halfvec(4)") if halfvec else sql.SQL("vector(4)"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from embedding_assets.domain.failures import ErrorType, SourceError
-from embedding_assets.providers.sources.html_text import HtmlTooDeep, html_to_text
+from embedding_assets.providers.sources.html_text import HtmlUnreadable, html_to_text
 
 _TITLE_CHARACTERS = 300
 
@@ -47,7 +47,7 @@ def extract_text(key: str, raw: bytes, encoding: str) -> ExtractedText:
     """The text of a file, by its extension; unknown extensions are plain text.
 
     Raises:
-        SourceError: `undecodable` when the bytes are not text in `encoding`, hold a NUL, or nest HTML beyond reading.
+        SourceError: `undecodable` when the bytes are not text in `encoding`, hold a NUL, or are HTML that cannot be read.
     """
     text = _decode(key, raw, encoding)
     content, title = _EXTRACTIONS.get(extension_of(key), _from_plain)(text)
@@ -78,7 +78,7 @@ def _from_plain(text: str) -> tuple[str, str]:
 def _from_html(text: str) -> tuple[str, str]:
     try:
         return html_to_text(text)
-    except HtmlTooDeep as error:
+    except HtmlUnreadable as error:
         msg = f"{error}; simplify the file or exclude it"
         raise SourceError(ErrorType.UNDECODABLE, msg) from None
 

@@ -26,7 +26,7 @@ ON CONFLICT (name) DO UPDATE SET
     freshness_seconds = excluded.freshness_seconds, updated_at = clock_timestamp()
 
 -- name: find_collection
-SELECT c.id, c.name, c.owner, c.source, c.chunking, c.chunker_fingerprint, c.limit_name, c.limit_consumer, c.paused, c.tracked_since,
+SELECT c.id, c.name, c.owner, c.source, c.chunking, c.chunker_fingerprint, c.limit_name, c.limit_consumer, c.paused, c.paused_since, c.tracked_since,
        c.last_poll_at, c.active_options,
        m.id, m.fingerprint, m.name, m.dimensions, m.storage, m.distance, m.input_template, m.normalized, m.wire_format,
        b.id, b.fingerprint, b.name, b.dimensions, b.storage, b.distance, b.input_template, b.normalized, b.wire_format
@@ -36,7 +36,14 @@ LEFT JOIN embedding_assets.models AS b ON b.id = c.building_model_id
 WHERE c.name = %(name)s
 
 -- name: active_model
-SELECT active_model_id FROM embedding_assets.collections WHERE id = %(collection_id)s
+SELECT active_model_id FROM embedding_assets.collections WHERE id = %(collection_id)s AND removing IS NULL
+
+-- name: pause
+UPDATE embedding_assets.collections SET paused_since = coalesce(paused_since, clock_timestamp()), updated_at = clock_timestamp()
+WHERE name = %(name)s
+
+-- name: resume
+UPDATE embedding_assets.collections SET paused_since = NULL, updated_at = clock_timestamp() WHERE name = %(name)s
 
 -- name: vector_tables
 SELECT m.id, m.fingerprint, m.name, m.dimensions, m.storage, m.distance, m.input_template, m.normalized, m.wire_format
@@ -52,7 +59,7 @@ UPDATE embedding_assets.collections SET
 WHERE id = %(collection_id)s AND building_model_id IS NOT NULL
 
 -- name: collection_names
-SELECT name FROM embedding_assets.collections ORDER BY name
+SELECT name FROM embedding_assets.collections WHERE removing IS NULL ORDER BY name
 
 -- name: has_publications
 SELECT EXISTS (

@@ -44,7 +44,7 @@ WHERE c.name = %(collection)s AND position(lower(%(document_key)s) IN lower(l.do
 ORDER BY length(l.document_key), l.document_key LIMIT 5
 
 -- name: freshness
-SELECT c.name, c.paused, c.tracked_since, c.last_poll_at,
+SELECT c.name, c.paused OR c.paused_since IS NOT NULL, c.paused_since, c.tracked_since, c.last_poll_at,
        (SELECT count(*) FROM embedding_assets.source_listings AS s WHERE s.collection_id = c.id),
        (SELECT count(*) FROM embedding_assets.publications AS p
         WHERE p.collection_id = c.id AND p.model_id = c.active_model_id),
@@ -55,6 +55,7 @@ SELECT c.name, c.paused, c.tracked_since, c.last_poll_at,
         WHERE o.collection_id = c.id),
        m.name, m.dimensions, c.withheld_deletions
 FROM embedding_assets.collections AS c JOIN embedding_assets.models AS m ON m.id = c.active_model_id
+WHERE c.removing IS NULL
 ORDER BY c.name
 
 -- name: count_overdue

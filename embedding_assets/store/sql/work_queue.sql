@@ -317,6 +317,7 @@ WITH free AS (
     SELECT shard FROM embedding_assets.shard_leases
     WHERE collection_id = %(collection_id)s AND shard = ANY(%(shards)s::smallint[])
       AND (owner IS NULL OR owner = %(owner)s OR expires_at <= clock_timestamp())
+      AND EXISTS (SELECT FROM embedding_assets.collections AS c WHERE c.id = %(collection_id)s AND c.removing IS NULL)
     ORDER BY shard FOR UPDATE SKIP LOCKED
 )
 UPDATE embedding_assets.shard_leases AS l
