@@ -47,7 +47,8 @@ def listens(settings: "Settings") -> bool:
     import socket  # noqa: PLC0415 - not every command needs it
 
     try:
-        with socket.create_server((settings.metrics_host, settings.metrics_port)):
-            return False
+        # Not by taking the port for a moment, which would be taken from the exporter that starts just now.
+        socket.create_connection((settings.metrics_host, settings.metrics_port), timeout=2).close()
     except OSError:
-        return True
+        return False
+    return True
