@@ -10,6 +10,7 @@ DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-emb
 .DEFAULT_GOAL := help
 .PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue bench-scrape bench-workers schema lock clean
 .PHONY: test-ops ops ops-setup dashboards
+.PHONY: bench-tracking
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +70,9 @@ chart: $(READY) $(TOOLS) ## lint, render and validate helm-values/: our chart, a
 
 bench: $(READY) ## ratios of our ways to the straightforward ones, measured here
 	$(BIN)/python -m bench
+
+bench-tracking: $(READY) ## a table under 200 updates a second with our triggers and without, some minutes; TRACKING="--rows 5000"
+	$(BIN)/python -m bench.tracking $(TRACKING)
 
 bench-queue: $(READY) ## the queue at a million references, some minutes; QUEUE="--references 20000" for fewer
 	$(BIN)/python -m bench.queue $(QUEUE)
