@@ -1176,7 +1176,7 @@ ALTER TABLE ONLY embedding_assets.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY embedding_assets.objective_stock
-    ADD CONSTRAINT objective_stock_pkey PRIMARY KEY (objective, collection, hour);
+    ADD CONSTRAINT objective_stock_pkey PRIMARY KEY (hour, objective, collection);
 
 ALTER TABLE ONLY embedding_assets.obligations
     ADD CONSTRAINT obligations_pkey PRIMARY KEY (collection_id, document_key);

@@ -14,8 +14,8 @@ from bench.tracking.pgbench import APPLICATION
 
 MIGRATION = "migration"
 _CHANGE = "UPDATE articles SET body = %s, updated_at = clock_timestamp() WHERE id = %s"
-# What a producer uses. In the order in which workers take them: a migration that deadlocks with these is another question.
-_LOCKED = ("work_arrivals", "collections")
+# What a producer uses, in the order in which folds take them: a migration that deadlocks with a worker is another question.
+_LOCKED = ("collections", "work_arrivals")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.tables import TableColumns, TableRow, document_of
 from embedding_assets.domain.work import ClaimedItem, Lane, PreparedDocument
 from embedding_assets.pipeline.reading import prepare_chunks
+from embedding_assets.pipeline.table_tracking import track
 from embedding_assets.pipeline.workbench import Pace, Workbench
 from embedding_assets.providers.embedders import build_embedder
 from embedding_assets.providers.sources.postgres_table import PostgresTableSource
@@ -60,8 +61,8 @@ async def open_table_bench(database_url: str, api_base: str | None, run_id: str)
             source.close()
 
 
-async def prepare(database_url: str, rows: int) -> TrackedTable:
-    """So many rows, all of them published, and seen by a poll: as after the initial load."""
+async def prepare(database_url: str, rows: int, *, tracked: bool = False) -> TrackedTable:
+    """So many rows, all of them published, and seen by a poll: as after the initial load; with triggers where it is `tracked`."""
     async with open_table_bench(database_url, None, "prepare") as bench:
         async with bench.db.transaction() as tx:
             for statement in _TABLE:
@@ -72,7 +73,10 @@ async def prepare(database_url: str, rows: int) -> TrackedTable:
         await _as_polled(bench)
         async with bench.db.autocommit() as connection:
             await connection.execute("VACUUM (ANALYZE)")
-        return TrackedTable(bench.target.name, bench.target.collection_id, COLUMNS)
+        table = TrackedTable(bench.target.name, bench.target.collection_id, COLUMNS)
+        if tracked:
+            await track(bench.db, table)
+        return table
 
 
 async def _publish(bench: Workbench, first: int, end: int) -> None:
@@ -123,10 +127,13 @@ class Worker:
 
 @contextmanager
 def working(database_url: str, api_base: str) -> Generator[Worker, None, None]:
-    """One at work; it gives back what it holds at the end."""
-    process = subprocess.Popen([sys.executable, "-m", "bench.tracking.worker", database_url, api_base])
+    """One at work once it is given; it gives back what it holds at the end."""
+    command = [sys.executable, "-m", "bench.tracking.worker", database_url, api_base]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     worker = Worker(process)
+    assert process.stdout is not None
     try:
+        process.stdout.readline()
         yield worker
         if process.poll() is not None:
             raise RuntimeError(f"the worker ended with {process.returncode}")
@@ -134,6 +141,7 @@ def working(database_url: str, api_base: str) -> Generator[Worker, None, None]:
         worker.go_on()
         process.terminate()
         process.wait(_STOP_SECONDS)
+        process.stdout.close()
 
 
 @contextmanager

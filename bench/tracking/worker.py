@@ -22,6 +22,9 @@ async def _work(database_url: str, api_base: str) -> None:
     number = 0
     with contextlib.suppress(asyncio.CancelledError):
         async with open_table_bench(database_url, api_base, WORKER) as bench:
+            # LiteLLM takes seconds to load.
+            await bench.embedder.prepare()
+            print("at work", flush=True)
             while True:
                 number += 1
                 await EmbeddingIngestionPipeline(replace(bench, run_id=f"{WORKER}-{number}")).run()

@@ -14,7 +14,7 @@ PROVIDER_DOWN = Alert(
     f'max by (provider, reason) (embedding_circuit_open{{reason!~"{_OUR_STANDING}|{_SOURCE}|{BAD_REPLIES}"}}) > 0',
     "5m",
     "{{ $labels.provider }} is down ({{ $labels.reason }}): nobody claims for it",
-    "A circuit is probed after 30 s, 1 min, 2 min and 4 min: after five minutes four probes have failed, and it is no hiccup.",
+    "A circuit is probed 30 s after it opened, then after 1, 2 and 4 minutes: within five, three probes have failed.",
     hides=(*STALLED, "EmbeddingProviderSlow"),
 )
 CREDENTIALS_REJECTED = Alert(

@@ -118,7 +118,13 @@ async def _what_there_is(settings: "Settings", name: str, *, only_left: bool) ->
 
 async def _remove(settings: "Settings", name: str, *, only_left: bool) -> None:
     from embedding_assets.pipeline.removing import remove_collection  # noqa: PLC0415 - as above
+    from embedding_assets.pipeline.table_tracking import untrack  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_database  # noqa: PLC0415 - as above
+    from embedding_assets.store import collections  # noqa: PLC0415 - as above
 
     async with open_database(settings) as db:
+        async with db.transaction() as tx:
+            found = None if only_left else await collections.find(tx, name)
+        if found is not None:
+            await untrack(db, found.id)
         await remove_collection(db, name, only_left=only_left)

@@ -36,7 +36,11 @@ class ChangedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source text as it was when it was fetched. `metadata` must be JSON-serialisable."""
+    """One source text as it was when it was fetched. `metadata` must be JSON-serialisable.
+
+    `signature` is what a listing would have shown at that moment, None where the source cannot tell: with it, a poll does not find
+    again what was told by a notification and is published already.
+    """
 
     document_key: str
     content: str
@@ -44,6 +48,7 @@ class Document:
     uri: str = ""
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     source_updated_at: datetime | None = None
+    signature: str | None = None
 
     def content_hash(self) -> bytes:
         """SHA-256 over everything a reader can see (text, title, uri, metadata); 32 bytes."""

@@ -66,6 +66,11 @@ class LaunchedRun:
         return self.tags.get(_RETRIED_AS)
 
     @property
+    def may_be_retried(self) -> bool:
+        """Whether it failed and Dagster did not say yet if it retries it: it says so a moment after the failure, or never."""
+        return self.status == "FAILURE" and _WILL_RETRY not in self.tags
+
+    @property
     def will_be_retried(self) -> bool:
         """Whether Dagster said that it will retry this failed run, and has not yet."""
         return self.status == "FAILURE" and self.tags.get(_WILL_RETRY) == "true" and self.retried_as is None

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 # Every window of a burn policy, and the objective's own.
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")
 WINDOW_DAYS = 30
-PUBLISHED_WITHIN_SECONDS = 3600.0
 PROCESSED_WITHIN_SECONDS = 30.0
 
 

@@ -41,6 +41,7 @@ class TableRow:
     uri: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     updated_at: datetime | None = None
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +91,5 @@ def document_of(columns: TableColumns, document_key: str, row: TableRow, *, max_
         uri=row.uri or "",
         metadata=row.metadata,
         source_updated_at=row.updated_at,
+        signature=row.signature,
     )

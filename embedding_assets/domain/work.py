@@ -103,9 +103,10 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """What is published is what the source holds."""
+    """What is published is what the source holds. `signature` is that of the document as it was fetched."""
 
     item: ClaimedItem
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

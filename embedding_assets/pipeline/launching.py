@@ -14,6 +14,7 @@ from embedding_assets.domain.launches import (
     KEY_TAG,
     LaunchedRun,
     LaunchOrder,
+    LaunchRefused,
     checked_partitions,
     superfluous,
     the_run,
@@ -91,8 +92,11 @@ def launch(dagster: DagsterRuns, order: LaunchOrder, patience: Patience) -> Laun
     for run in superfluous(runs):
         patience.tell(f"run {run.run_id} was launched at the same moment and is ended")
         patience.ask(lambda run=run: dagster.terminate(run.run_id))
-    # None where somebody canceled it since, or a storage of Dagster's is read behind its time.
-    return the_run(runs) or runs[0]
+    # Somebody may have canceled or deleted it since.
+    found = the_run(runs) or next(iter(runs), None)
+    if found is None:
+        raise LaunchRefused(f"the run of --key {order.key} is no longer there: somebody deleted it")
+    return found
 
 
 def _found_or_new(dagster: DagsterRuns, order: LaunchOrder, tell: Tell) -> LaunchedRun:
@@ -119,7 +123,7 @@ def launch_and_wait(dagster: DagsterRuns, order: LaunchOrder, patience: Patience
 
 def _follow(dagster: DagsterRuns, run: LaunchedRun, patience: Patience, hear: Hear) -> tuple[LaunchedRun, bool]:
     """The run, or the last of its retries, at its end; and whether it never came to life."""
-    began, cursor, status = time.monotonic(), None, ""
+    began, cursor, status, looked_again = time.monotonic(), None, "", False
     while True:
         run = patience.ask(lambda run=run: dagster.find(run.run_id))
         if run.status != status:
@@ -129,7 +133,9 @@ def _follow(dagster: DagsterRuns, run: LaunchedRun, patience: Patience, hear: He
         cursor = _listen(dagster, run.run_id, cursor, patience, hear)
         if run.retried_as:
             patience.tell(f"Dagster retries it as run {run.retried_as}")
-            run, cursor, status = LaunchedRun(run.retried_as, ""), None, ""
+            run, cursor, status, looked_again = LaunchedRun(run.retried_as, ""), None, "", False
+        elif run.may_be_retried and not looked_again:
+            looked_again = True
         elif run.is_over and not run.will_be_retried:
             return run, False
         elif run.is_stillborn and time.monotonic() - began > _STILLBORN_SECONDS:

@@ -66,7 +66,7 @@ async def take_stock(db: Database, *, now: datetime | None = None) -> None:
 
 
 async def _take_stock(tx: Tx, now: datetime | None) -> None:
-    if await objectives.is_taken(tx, OBJECTIVES[0].name, now=now):
+    if await objectives.is_taken(tx, now=now):
         return
     rows = [
         (name, collection, spent.total, spent.bad)

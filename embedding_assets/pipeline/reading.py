@@ -84,7 +84,7 @@ def read_document(
         watch.ends(stage)
         stage = Stage.CHUNKING
         if published == PublishedState(digest, bench.target.chunking.fingerprint) and not force:
-            return Unchanged(item)
+            return Unchanged(item, document.signature)
         chunks = prepare_chunks(bench, document, chunk_text(bench.target.chunking, document.content))
         watch.ends(stage)
         return PreparedDocument(item, document, digest, chunks)

@@ -24,7 +24,7 @@ from embedding_assets.pipeline.failing import Recorded, record_failures
 from embedding_assets.pipeline.settled_counts import Sorted, settled_counts
 from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, vectors, work_queue
+from embedding_assets.store import corpus, failures, source_listings, vectors, work_queue
 from embedding_assets.store.database import BUSY_TRIES, Tx
 from embedding_assets.store.work_queue import ClosedObligation
 
@@ -87,6 +87,7 @@ async def _settle(tx: Tx, bench: Workbench, outcomes: Sequence[Outcome]) -> dict
         tx, bench, _sort(outcome for outcome in outcomes if outcome.item.document_key in held)
     )
     recorded = await _write(tx, bench, groups)
+    await source_listings.remember_fetched(tx, target.collection_id, _signatures(groups), _keys(groups.delete))
     closed = await _close_obligations(tx, bench, groups, tallies)
     done = [outcome.item.document_key for outcome in (*_ended_well(groups), *groups.fail)]
     await work_queue.finish(tx, target.collection_id, done)
@@ -157,6 +158,12 @@ async def _close_obligations(
             tally.freshness_met += closed.in_time
             tally.freshness_missed += not closed.in_time
     return all_closed
+
+
+def _signatures(groups: Sorted) -> dict[str, str]:
+    published = [(outcome.item, outcome.prepared.document.signature) for outcome in groups.publish]
+    unchanged = [(outcome.item, outcome.signature) for outcome in groups.unchanged]
+    return {item.document_key: signature for item, signature in (*published, *unchanged) if signature is not None}
 
 
 def _ended_well(groups: Sorted) -> list[Publish | Unchanged | Delete]:

@@ -62,9 +62,9 @@ class ForeignTable:
             return None
         if found is None:
             return None
-        size, content, title, uri, metadata, updated_at = found
+        size, content, title, uri, metadata, updated_at, signature = found
         named = dict(zip(self._columns.metadata, metadata or (), strict=bool(metadata)))
-        return TableRow(size, content, title, uri, named, updated_at)
+        return TableRow(size, content, title, uri, named, updated_at, signature)
 
     def listing(self) -> Iterator[ListedDocument]:
         """Every row that is not marked as deleted, by key.

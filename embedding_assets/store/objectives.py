@@ -21,9 +21,9 @@ class Stock:
     bad: float
 
 
-async def is_taken(tx: Tx, objective: str, *, now: datetime | None = None) -> bool:
+async def is_taken(tx: Tx, *, now: datetime | None = None) -> bool:
     """Whether this hour has its stock."""
-    row = await (await tx.execute(_SQL["is_taken"], {"objective": objective, "now": now})).fetchone()
+    row = await (await tx.execute(_SQL["is_taken"], {"now": now})).fetchone()
     return bool(row and row[0])
 
 

@@ -23,7 +23,13 @@ _READER_SEARCH = sql.SQL(
     "FROM embedding_assets.search({}, $1, $2, $3, $4)"
 )
 # What documents say, and messages that may quote it.
-_HIDDEN = ["content", "title", "uri", "metadata", "message", "reason"]
+_HIDDEN = [
+    *(f"documents.{column}" for column in ("content", "title", "uri", "metadata")),
+    *(f"chunks.{column}" for column in ("content", "headings")),
+    "failed_documents.reason",
+    "failed_attempts.message",
+    "circuits.message",
+]
 
 
 class RoleKind(str, Enum):

@@ -3,7 +3,7 @@
 Not here: listing the source (providers/sources), and whether many deletions are believed (pipeline/sync).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -139,3 +139,19 @@ async def remember_changes(tx: Tx, collection_id: int, *, polled_at: datetime, c
     await tx.execute(_SQL["remember_listing"], {"collection_id": collection_id})
     values = {"collection_id": collection_id, "polled_at": polled_at, "cursor": cursor}
     await tx.execute(_SQL["remember_changes"], values)
+
+
+async def remember_fetched(tx: Tx, collection_id: int, seen: Mapping[str, str], gone: Sequence[str]) -> None:
+    """Keep the signatures of documents as claims in progress fetched them, and forget those that are `gone`.
+
+    A poll finds them changed no more, unless they changed again. Before the claims are finished.
+    """
+    if gone:
+        await tx.execute(_SQL["forget_fetched"], {"collection_id": collection_id, "document_keys": list(gone)})
+    if seen:
+        values = {
+            "collection_id": collection_id,
+            "document_keys": list(seen.keys()),
+            "signatures": list(seen.values()),
+        }
+        await tx.execute(_SQL["remember_fetched"], values)

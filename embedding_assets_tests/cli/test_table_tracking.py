@@ -91,3 +91,12 @@ def test_only_a_table_in_our_own_database_can_be_tracked(tracked: Project) -> No
     assert "collections untrack articles" in tracked.call("collections", "apply").out
     assert "without url_env" in tracked.call("collections", "track", "articles").err
     assert "not in the database" in tracked.call("collections", "track", "nothing").err
+
+
+def test_a_collection_that_is_removed_takes_its_triggers_along(tracked: Project, database_url: str) -> None:
+    edit(_TOML, "")
+    assert tracked.call("collections", "remove", "articles", "--yes").code == 0
+    _execute(database_url, "DELETE FROM articles")
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM embedding_assets.work_arrivals").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'embed_%'").fetchone() == (0,)

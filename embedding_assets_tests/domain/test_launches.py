@@ -62,6 +62,12 @@ def test_a_failed_run_is_waited_for_while_dagster_is_to_retry_it(
     assert LaunchedRun("a", status, tags).will_be_retried is waits
 
 
+def test_a_run_that_just_failed_is_looked_at_again_before_it_counts_as_failed() -> None:
+    assert _run("a", "FAILURE").may_be_retried
+    assert not LaunchedRun("a", "FAILURE", {"dagster/will_retry": "false"}).may_be_retried
+    assert not _run("a", "CANCELED").may_be_retried
+
+
 def test_without_partitions_a_partitioned_job_runs_over_all_of_them() -> None:
     assert checked_partitions(_SHARDS, LaunchOrder("j", "k")) == ("00", "15")
     assert checked_partitions(_SHARDS, LaunchOrder("j", "k", ("03", "03"))) == ("03", "03")

@@ -4,12 +4,15 @@ Each in a process of its own. Not here: what goes wrong (scenarios).
 """
 
 import asyncio
+import contextlib
+import os
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.models import EmbeddingModel
@@ -91,9 +94,22 @@ def working(load: Load) -> Generator[Troupe, None, None]:
             shards = range(SHARDS)[number::_WORKERS]
             api = load.provider.api_base
             workers.start(
-                f"worker {number}", work, load.database_url, api, load.target, f"worker-{number}", shards, load.changes
+                f"worker {number}",
+                _work_quietly,
+                load.database_url,
+                api,
+                load.target,
+                f"worker-{number}",
+                shards,
+                load.changes,
             )
         yield workers
+
+
+def _work_quietly(*arguments: Any) -> None:
+    """What a fault makes of runs is to be seen in their alert, not a line for each."""
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+        work(*arguments)
 
 
 def _provide(port: int) -> None:

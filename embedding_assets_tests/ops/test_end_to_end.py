@@ -7,9 +7,9 @@ from embedding_assets_tests.ops.stage import on_stage, play
 
 pytestmark = pytest.mark.ops
 
-_CALM_SECONDS = 10.0
+_CALM_SECONDS = 6.0
 # Longer than the promise and the rules behind it take: what only follows would have come.
-_WATCHED_SECONDS = 35.0
+_WATCHED_SECONDS = 30.0
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

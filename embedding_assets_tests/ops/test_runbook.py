@@ -53,3 +53,15 @@ def _usage_error(arguments: list[str]) -> str:
     """What the program says against these arguments; with --help it reads them all and then does nothing."""
     done = CliRunner().invoke(app, [*arguments, "--help"])
     return "" if done.exit_code == 0 else done.output
+
+
+def test_every_variable_and_page_that_the_runbook_names_exists() -> None:
+    settings = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert [name for name in re.findall(r"EMBEDDING_ASSETS_[A-Z_]+", _PAGE) if f"`{name}`" not in settings] == []
+    for page, anchor in re.findall(r"\]\((\w*(?:\.md)?)#([\w-]+)\)", _PAGE):
+        text = (ROOT / "docs" / (page or "runbook.md")).read_text(encoding="utf-8")
+        anchors = {
+            re.sub(r"[^\w -]", "", head).lower().replace(" ", "-")
+            for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        }
+        assert anchor in anchors, (page, anchor)

@@ -1,5 +1,6 @@
 """What is counted outside transactions reaches the ledger once: with the next one, after a rollback, after a lost answer."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -79,6 +80,20 @@ async def test_what_another_transaction_has_under_way_is_neither_entered_twice_n
             raise _GoneWrong
     await run.end(db)
     assert await _total(db) == 4
+
+
+@on_database
+async def test_two_transactions_that_learn_of_the_same_one_at_once_enter_it_once(db: Database) -> None:
+    """A settle and a fold of one run ask at the same time; the second answer once ended the run."""
+    run = RunLedger(held=_requests(3))
+    with contextlib.suppress(_GoneWrong):
+        async with db.transaction() as lost:
+            await run.enter(lost, Counts())
+            raise _GoneWrong
+    async with db.transaction() as settle, db.transaction() as fold:
+        await asyncio.gather(run.enter(settle, Counts()), run.enter(fold, Counts()))
+    await run.end(db)
+    assert await _total(db) == 3
 
 
 @on_database

@@ -202,7 +202,7 @@ def test_a_listing_that_says_there_is_more_and_not_how_to_go_on_is_not_whole(
     page: Mapping[str, object] = {"IsTruncated": True, **({"NextContinuationToken": token} if token else {})}
     monkeypatch.setattr(object_stores.S3Store, "_call", lambda *_, **__: page)
     error = _failure(lambda: list(_source(bucket).list_documents()))
-    assert (error.error_type, "HalfListing" in str(error)) == (ErrorType.ROOT_UNAVAILABLE, True)
+    assert (error.error_type, "BrokenOff" in str(error)) == (ErrorType.ROOT_UNAVAILABLE, True)
 
 
 def test_a_store_that_never_answers_does_not_hold_the_reader(

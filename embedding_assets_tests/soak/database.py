@@ -12,14 +12,17 @@ from embedding_assets.domain.models import EmbeddingModel
 from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.workbench import LimitName, Target, Workbench
 from embedding_assets.providers.embedders import build_embedder
-from embedding_assets.store import migrations, rate_limiter, work_queue
+from embedding_assets.store import collections, migrations, rate_limiter, work_queue
+from embedding_assets.store.database import Database
 from embedding_assets.store.rate_limiter import LimitSettings
 from embedding_assets_tests.soak.freshness import RECORD_PUBLICATIONS
 from embedding_assets_tests.soak.scenarios import CAPACITY, CEILING, LIMIT, NEIGHBOUR, OURS, SHARE, Scenario
 from embedding_assets_tests.support.benches import DIMENSIONS, open_bench
+from embedding_assets_tests.support.collections import collection_settings
 from embedding_assets_tests.support.generated import GeneratedSource, generated_keys
 
 MODEL = "simulated"
+OTHER = "changing"
 # So that 100,000 documents last longer than five minutes on two cores: with 8 inputs a request they took less.
 _INPUTS_UNLIMITED = 4
 # The queue forgets a lost claim when its document is settled; the soak counts each as it is noticed.
@@ -67,6 +70,21 @@ async def prepare(database_url: str, scenario: Scenario, documents: int, lane: L
             return bench.target
         await _apply_limit(bench, scenario)
         return replace(bench.target, limit=LimitName(LIMIT, OURS, CEILING))
+
+
+async def prepare_other(database_url: str, target: Target) -> Target:
+    """Another collection of the same model and limit, with nothing in its queue, whose first poll was just now."""
+    async with Database(database_url) as db, db.transaction() as tx:
+        await collections.apply(tx, collection_settings(OTHER, target.model, chunker=target.chunking.fingerprint))
+        found = await collections.find(tx, OTHER)
+        assert found is not None
+        values = [target.limit.name if target.limit else None, OURS, found.id]
+        await tx.execute(
+            "UPDATE embedding_assets.collections SET tracked_since = clock_timestamp(), limit_name = %s, limit_consumer = %s "
+            "WHERE id = %s",
+            values,
+        )
+    return replace(target, name=OTHER, collection_id=found.id, model_id=found.model_id)
 
 
 async def _apply_limit(bench: Workbench, scenario: Scenario) -> None:

@@ -9,11 +9,15 @@ SHARE = 0.7
 CEILING = int(CAPACITY * SHARE)
 WINDOW_SECONDS = 60.0
 BACKFILL = 100_000
+# Of the collection that has no backfill.
+OTHER_DOCUMENTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One load. Rates per minute; `documents` makes it finite: it ends when all are published, else after its time.
+
+    `apart`: these are documents of another collection, which shares the limit and the machine, and has no backfill.
 
     `provider_per_minute` is what the provider really allows; the limit's own settings always say `CAPACITY`. With
     `live_per_minute`, so many documents change beside a backfill of `BACKFILL`. `limited` False: there is no limit,
@@ -29,6 +33,7 @@ class Scenario:
     documents: int | None = None
     live_per_minute: int = 0
     limited: bool = True
+    apart: bool = False
 
     def allowed(self, neighbour: float) -> float:
         """Our part of a minute in which the neighbour takes so much."""
@@ -66,5 +71,11 @@ SCENARIOS = (
         "a document changes every second beside a backfill that is drained as fast as this machine can",
         live_per_minute=60,
         limited=False,
+    ),
+    Scenario(
+        "live-beside-anothers-backfill",
+        "a document of one collection changes every second beside another collection's backfill under the same limit",
+        live_per_minute=60,
+        apart=True,
     ),
 )

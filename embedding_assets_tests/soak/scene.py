@@ -16,13 +16,14 @@ from pathlib import Path
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.work import Lane
 from embedding_assets.local import start_embedded, stop_embedded
+from embedding_assets.pipeline.workbench import Target
 from embedding_assets_tests.simulator import FaultKind, SimulatorClient
 from embedding_assets_tests.simulator.server import SimulatorServer
-from embedding_assets_tests.soak.database import prepare
+from embedding_assets_tests.soak.database import prepare, prepare_other
 from embedding_assets_tests.soak.neighbour import take
 from embedding_assets_tests.soak.processes import Troupe, troupe
 from embedding_assets_tests.soak.producer import make_changes
-from embedding_assets_tests.soak.scenarios import WINDOW_SECONDS, Scenario
+from embedding_assets_tests.soak.scenarios import OTHER_DOCUMENTS, WINDOW_SECONDS, Scenario
 from embedding_assets_tests.soak.worker import work
 from embedding_assets_tests.support.benches import DIMENSIONS
 
@@ -52,21 +53,45 @@ def on_stage(scenario: Scenario, *, workers: int, documents: int, lane: Lane) ->
             changes = Path(folder) / "changes"
             changes.mkdir()
             target = asyncio.run(prepare(url, scenario, documents, lane))
+            # Of the collection whose documents change: the same one, or another of few documents.
+            changing = asyncio.run(prepare_other(url, target)) if scenario.apart else target
             with troupe() as processes:
                 provider = _start_provider(processes, scenario)
                 shards = [range(SHARDS)[worker::workers] for worker in range(workers)]
-                for worker, its in enumerate(shards):
-                    name = f"worker-{worker}"
-                    processes.start(f"worker {worker}", work, url, provider.api_base, target, name, its, changes)
+                _start_workers(
+                    processes, url, provider, target, shards, _unchanged(changes) if scenario.apart else changes
+                )
+                if scenario.apart:
+                    _start_workers(processes, url, provider, changing, [range(SHARDS)], changes)
                 if scenario.neighbour_per_minute:
                     rate = scenario.neighbour_per_minute
                     processes.start("neighbour", take, url, provider.api_base, rate)
                 if rate := scenario.live_per_minute:
-                    collection_id = target.collection_id
-                    processes.start("producer", make_changes, url, collection_id, changes, documents, rate)
+                    many = OTHER_DOCUMENTS if scenario.apart else documents
+                    processes.start("producer", make_changes, url, changing.collection_id, changes, many, rate)
                 yield Scene(scenario, documents, url, provider, shards, processes)
         finally:
             stop_embedded(Path(folder))
+
+
+def _start_workers(
+    processes: Troupe,
+    url: str,
+    provider: SimulatorClient,
+    target: Target,
+    shards: Sequence[Sequence[int]],
+    changes: Path,
+) -> None:
+    for worker, its in enumerate(shards):
+        name = f"{target.name} worker {worker}"
+        processes.start(name, work, url, provider.api_base, target, name, its, changes)
+
+
+def _unchanged(changes: Path) -> Path:
+    """A folder without any change."""
+    unchanged = changes.with_name("unchanged")
+    unchanged.mkdir()
+    return unchanged
 
 
 def _start_provider(processes: Troupe, scenario: Scenario) -> SimulatorClient:

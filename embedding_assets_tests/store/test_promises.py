@@ -8,7 +8,7 @@ from embedding_assets.store.database import Database
 from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
 from embedding_assets_tests.support.collections import make_collection
 from embedding_assets_tests.support.database import on_database
-from embedding_assets_tests.support.queue import NOON, at, change, claim, obligations
+from embedding_assets_tests.support.queue import NOON, arrive, at, change, claim, obligations
 
 
 @on_database
@@ -59,6 +59,29 @@ async def test_many_that_count_at_once_count_each_promise_once(db: Database) -> 
     async with db.transaction() as tx:
         assert await ledger.totals(tx, FRESHNESS_SLA_DOCUMENTS.name) == {("docs", "missed"): 300.0}
     assert sum(counted) == 300
+
+
+@on_database
+async def test_what_nobody_folded_is_found_by_the_oldest_arrival_of_each_collection(db: Database) -> None:
+    docs = await make_collection(db, tracked_since=NOON)
+    others = await make_collection(db, "others", tracked_since=NOON)
+    async with db.transaction() as tx:
+        await arrive(tx, docs, "old", changed_at=at(0), enqueued_at=at(0))
+        await arrive(tx, docs, "new", changed_at=at(5), enqueued_at=at(5))
+        await arrive(tx, others, "new", changed_at=at(5), enqueued_at=at(5))
+        assert await promises.left_unfolded(tx, seconds=60, now=at(0.9)) == []
+        assert await promises.left_unfolded(tx, seconds=60, now=at(5.5)) == [(docs.id, "docs")]
+        assert [name for _, name in await promises.left_unfolded(tx, seconds=60, now=at(6))] == ["docs", "others"]
+
+
+@on_database
+async def test_a_change_that_no_run_ever_folded_is_missed_all_the_same(db: Database) -> None:
+    docs = await make_collection(db, tracked_since=NOON)
+    async with db.transaction() as tx:
+        await arrive(tx, docs, "a", changed_at=at(0), enqueued_at=at(0))
+    assert [await count_missed(db), await count_missed(db)] == [1, 0]
+    async with db.transaction() as tx:
+        assert (await obligations(tx, docs))["a"]["counted"] is True
 
 
 @on_database

@@ -7,9 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import Connection
+from pydantic import SecretStr
 
 from embedding_assets.domain.failures import StoreError
+from embedding_assets.exporter.running import one_snapshot
 from embedding_assets.pipeline.maintain import maintain
+from embedding_assets.settings import Settings
 from embedding_assets.store import roles
 from embedding_assets.store.database import Database
 from embedding_assets.store.roles import RoleKind
@@ -144,6 +147,7 @@ def test_the_exporter_reads_numbers_and_no_words_and_writes_nothing(company: Rol
         "SELECT count(*) FROM embedding_assets.metric_counters",
         "SELECT count(shard) FROM embedding_assets.documents WHERE deleted_at IS NULL",
         "SELECT count(error_type) FROM embedding_assets.failed_documents",
+        "SELECT reason FROM embedding_assets.circuits UNION ALL SELECT 'none'",
         "SELECT embedding_assets.shard_of('a')",
     ):
         assert company.rows("exporter", counted)
@@ -151,6 +155,7 @@ def test_the_exporter_reads_numbers_and_no_words_and_writes_nothing(company: Rol
         "SELECT content FROM embedding_assets.documents",
         "SELECT * FROM embedding_assets.chunks",
         "SELECT message FROM embedding_assets.failed_attempts",
+        "SELECT reason FROM embedding_assets.failed_documents",
         "SELECT * FROM embedding_assets.embeddings_1_1",
         "SELECT * FROM embedding_assets.search('docs', '[1,0,0,0,0,0,0,0]')",
         "UPDATE embedding_assets.metric_counters SET value = 0",
@@ -159,7 +164,18 @@ def test_the_exporter_reads_numbers_and_no_words_and_writes_nothing(company: Rol
         assert company.refused("exporter", words), words
 
 
-def test_the_producer_touches_no_table(company: Roles) -> None:
+def test_the_exporter_shows_with_its_rights_what_the_owner_shows(company: Roles) -> None:
+    def shown(who: str) -> set[str]:
+        snapshot = asyncio.run(one_snapshot(Settings(database_url=SecretStr(company.url_of(who)))))
+        assert snapshot.is_up
+        return {*snapshot.gauges, *snapshot.gauge_histograms, *(["ledger"] if snapshot.ledger else [])}
+
+    assert shown("exporter") == shown("owner") > {"ledger"}
+
+
+def test_the_producer_tells_of_a_change_and_touches_no_table(company: Roles) -> None:
+    company.rows("producer", "SELECT embedding_assets.enqueue('docs', 'told.md')")
+    assert company.rows("writer", "SELECT document_key FROM embedding_assets.work_arrivals") == [("told.md",)]
     assert company.refused("producer", "SELECT * FROM embedding_assets.work_arrivals")
     assert company.refused("producer", "INSERT INTO embedding_assets.work_items (document_key) VALUES ('a')")
     assert company.refused("producer", "SELECT * FROM embedding_assets.documents")

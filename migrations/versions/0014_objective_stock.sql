@@ -12,5 +12,5 @@ CREATE TABLE objective_stock (
     bad         double precision NOT NULL CHECK (bad >= 0),
     -- When this was counted, within the hour.
     taken_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (objective, collection, hour)
+    PRIMARY KEY (hour, objective, collection)
 );

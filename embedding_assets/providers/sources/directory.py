@@ -75,7 +75,7 @@ class DirectorySource:
                 elif self._rules.selects(key):
                     found = self._file_stat(root, key, entry)
                     if found is not None:
-                        yield ListedDocument(key, f"{found.st_mtime_ns}:{found.st_size}", _changed_at(found))
+                        yield ListedDocument(key, _signature(found), _changed_at(found))
 
     def fetch(self, document_key: str) -> Document:
         """One file, decoded and extracted by its extension.
@@ -97,6 +97,7 @@ class DirectorySource:
             uri=Path(self._root, document_key).as_uri(),
             metadata={"path": document_key, "extension": extension_of(document_key)},
             source_updated_at=_changed_at(found),
+            signature=_signature(found),
         )
 
     def _readable_root(self) -> _Root:
@@ -188,6 +189,10 @@ def _is_within(root: str, path: str) -> bool:
 def _open_plainly(path: str, flags: int) -> int:
     """Open without following a last link (it was resolved already) and without waiting on a FIFO."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+def _signature(found: os.stat_result) -> str:
+    return f"{found.st_mtime_ns}:{found.st_size}"
 
 
 def _changed_at(found: os.stat_result) -> datetime | None:

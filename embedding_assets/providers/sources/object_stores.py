@@ -25,8 +25,8 @@ class FoundObject:
     changed_at: datetime | None
 
 
-class HalfListing(Exception):
-    """The store stopped in the middle of a listing."""
+class BrokenOff(Exception):
+    """The store gave a listing without its rest, or an object without all of its bytes."""
 
 
 class ObjectStore(Protocol):
@@ -64,7 +64,7 @@ class S3Store:
                 return
             token = page.get("NextContinuationToken")
             if not token or token == more.get("ContinuationToken"):
-                raise HalfListing("the store says that there is more, and not how to go on")
+                raise BrokenOff("the store says that there is more, and not how to go on")
             more = {"ContinuationToken": token}
 
     def read(self, key: str, *, at_most: int) -> tuple[FoundObject, bytes]:
@@ -97,7 +97,7 @@ class S3Store:
                 raw += piece
         if size <= at_most and len(raw) != size:
             message = f"{len(raw)} of {size} bytes arrived"
-            raise HalfListing(message)
+            raise BrokenOff(message)
         return found, bytes(raw)
 
 

@@ -110,6 +110,7 @@ def _document(module: StdlibModule, doc: ModuleDoc) -> Document:
         uri=f"python:{module.name}",
         metadata={"module": module.name, "package": module.name.partition(".")[0], "kind": module.kind},
         source_updated_at=module.changed_at,
+        signature=_signature(module),
     )
 
 

@@ -11,7 +11,8 @@ WHERE a.attrelid = to_regclass(quote_ident(%(schema)s) || '.' || quote_ident(%(t
 -- name: read_row
 -- A text that is too large stays where it is.
 SELECT size.bytes, CASE WHEN size.bytes <= %(max_bytes)s THEN ARRAY[{content}]::text[] END,
-       {title}, {uri}, CASE WHEN size.bytes <= %(max_bytes)s THEN ARRAY[{metadata}]::jsonb[] END, {changed_at}
+       {title}, {uri}, CASE WHEN size.bytes <= %(max_bytes)s THEN ARRAY[{metadata}]::jsonb[] END, {changed_at},
+       CASE WHEN size.bytes <= %(max_bytes)s THEN {signature} END
 FROM {table} AS t
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(octet_length(part)), 0)::bigint AS bytes FROM unnest(ARRAY[{texts}]::text[]) AS part

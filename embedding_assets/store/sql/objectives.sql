@@ -3,8 +3,7 @@
 -- name: is_taken
 SELECT EXISTS (
     SELECT FROM embedding_assets.objective_stock
-    WHERE objective = %(objective)s
-      AND hour = date_trunc('hour', coalesce(%(now)s::timestamptz, clock_timestamp()), 'UTC')
+    WHERE hour = date_trunc('hour', coalesce(%(now)s::timestamptz, clock_timestamp()), 'UTC')
 )
 
 -- name: take
@@ -14,7 +13,7 @@ SELECT date_trunc('hour', coalesce(%(now)s::timestamptz, clock_timestamp()), 'UT
        coalesce(%(now)s::timestamptz, clock_timestamp())
 FROM unnest(%(objectives)s::text[], %(collections)s::text[], %(totals)s::float8[], %(bads)s::float8[])
     AS u (objective, collection, total, bad)
-ON CONFLICT (objective, collection, hour) DO NOTHING
+ON CONFLICT (hour, objective, collection) DO NOTHING
 
 -- name: forget
 DELETE FROM embedding_assets.objective_stock

@@ -62,8 +62,9 @@ WHERE c.relnamespace = 'embedding_assets'::regnamespace AND c.relkind = 'r' AND 
 ORDER BY c.relname
 
 -- name: columns_without
-SELECT c.relname, array_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attname <> ALL (%(hidden)s::text[])),
-       coalesce(bool_or(a.attname = ANY (%(hidden)s::text[])), false)
+SELECT c.relname,
+       array_agg(a.attname ORDER BY a.attnum) FILTER (WHERE c.relname || '.' || a.attname <> ALL (%(hidden)s::text[])),
+       bool_or(c.relname || '.' || a.attname = ANY (%(hidden)s::text[]))
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relnamespace = 'embedding_assets'::regnamespace AND c.relkind = 'r'
 GROUP BY c.relname ORDER BY c.relname

@@ -1,7 +1,7 @@
 -- What the last complete poll saw, and the difference to this one.
 
 -- name: lock_collection
--- NO KEY: an arrival's foreign key locks the same row, and a producer must not wait for a poll.
+-- NO KEY: whatever a settle inserts locks the same row by its foreign key, and must not wait for a poll.
 SELECT tracked_since, last_poll_at, last_listed_at FROM embedding_assets.collections
 WHERE id = %(collection_id)s FOR NO KEY UPDATE
 
@@ -45,7 +45,8 @@ SELECT (SELECT count(*) FROM listing),
 
 -- name: enqueue_changed
 INSERT INTO embedding_assets.work_arrivals (collection_id, document_key, changed_at, not_before, lane)
-SELECT %(collection_id)s, l.document_key, l.changed_at, %(not_before)s, %(lane)s::embedding_assets.lane
+-- A fetch that did not show the change was a look at the document as much as a poll is.
+SELECT %(collection_id)s, l.document_key, l.changed_at, greatest(%(not_before)s, s.fetched_at), %(lane)s::embedding_assets.lane
 FROM listing AS l
 LEFT JOIN embedding_assets.source_listings AS s
     ON s.collection_id = %(collection_id)s AND s.document_key = l.document_key
@@ -63,7 +64,7 @@ LEFT JOIN embedding_assets.source_listings AS s
 
 -- name: enqueue_gone
 INSERT INTO embedding_assets.work_arrivals (collection_id, document_key, changed_at, not_before, lane)
-SELECT %(collection_id)s, l.document_key, l.changed_at, %(not_before)s, 'live'
+SELECT %(collection_id)s, l.document_key, l.changed_at, greatest(%(not_before)s, s.fetched_at), 'live'
 FROM listing AS l
 JOIN embedding_assets.source_listings AS s ON s.collection_id = %(collection_id)s AND s.document_key = l.document_key
 WHERE l.signature IS NULL
@@ -78,7 +79,7 @@ WHERE s.collection_id = %(collection_id)s AND s.document_key = l.document_key AN
 -- Only a reference: the worker deletes when fetching says definitely not there. When it vanished is not known: the last poll that
 -- still showed it is the oldest it can be.
 INSERT INTO embedding_assets.work_arrivals (collection_id, document_key, changed_at, not_before, lane)
-SELECT %(collection_id)s, s.document_key, %(not_before)s, %(not_before)s, 'live'
+SELECT %(collection_id)s, s.document_key, greatest(%(not_before)s, s.fetched_at), greatest(%(not_before)s, s.fetched_at), 'live'
 FROM embedding_assets.source_listings AS s
 WHERE s.collection_id = %(collection_id)s
   AND NOT EXISTS (SELECT FROM listing AS l WHERE l.document_key = s.document_key)
@@ -92,7 +93,21 @@ WHERE s.collection_id = %(collection_id)s
 -- name: remember_listing
 INSERT INTO embedding_assets.source_listings AS s (collection_id, document_key, signature)
 SELECT %(collection_id)s, document_key, signature FROM listing WHERE signature IS NOT NULL ORDER BY document_key
-ON CONFLICT (collection_id, document_key) DO UPDATE SET signature = excluded.signature
+ON CONFLICT (collection_id, document_key) DO UPDATE SET signature = excluded.signature, fetched_at = NULL
+WHERE s.signature <> excluded.signature
+
+-- name: forget_fetched
+DELETE FROM embedding_assets.source_listings WHERE collection_id = %(collection_id)s AND document_key = ANY(%(document_keys)s)
+
+-- name: remember_fetched
+-- In key order, as a poll does it. Of a claim, its begin: the fetch came later.
+INSERT INTO embedding_assets.source_listings AS s (collection_id, document_key, signature, fetched_at)
+SELECT %(collection_id)s, u.document_key, u.signature, (
+    SELECT w.claimed_at FROM embedding_assets.work_items AS w
+    WHERE w.collection_id = %(collection_id)s AND w.document_key = u.document_key)
+FROM unnest(%(document_keys)s::text[], %(signatures)s::text[]) AS u (document_key, signature)
+ORDER BY u.document_key
+ON CONFLICT (collection_id, document_key) DO UPDATE SET signature = excluded.signature, fetched_at = excluded.fetched_at
 WHERE s.signature <> excluded.signature
 
 -- name: remember_poll

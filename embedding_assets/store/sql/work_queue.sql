@@ -59,12 +59,19 @@ WITH taken AS (
     RETURNING document_key, changed_at, not_before, lane, enqueued_at
 ), folded AS (
     SELECT document_key, min(lane) AS lane, min(enqueued_at) AS first_enqueued_at,
-           -- Held to [the last poll that did not show it, its arrival]: sources' clocks and mtimes lie. Without both it is nobody's
-           -- change: a retry keeps the lane it had.
-           min(least(greatest(changed_at, not_before), enqueued_at))
-               FILTER (WHERE lane = 'live' AND num_nonnulls(changed_at, not_before) > 0) AS due_from,
+           -- The oldest that is promised: one from before the tracking began must not hide one that came after.
+           coalesce(min(due_from) FILTER (WHERE due_from >= (
+               SELECT tracked_since FROM embedding_assets.collections WHERE id = %(collection_id)s)), min(due_from)) AS due_from,
            count(*) AS arrivals
-    FROM taken GROUP BY document_key
+    FROM (
+        SELECT *,
+               -- Held to [the last poll that did not show it, its arrival]: sources' clocks and mtimes lie. Without both it is
+               -- nobody's change: a retry keeps the lane it had.
+               CASE WHEN lane = 'live' AND num_nonnulls(changed_at, not_before) > 0
+                    THEN least(greatest(changed_at, not_before), enqueued_at) END AS due_from
+        FROM taken
+    ) AS dated
+    GROUP BY document_key
 ), upserted AS (
     INSERT INTO embedding_assets.work_items AS w
         (collection_id, document_key, lane, first_enqueued_at, generation, available_at)
