@@ -8,7 +8,7 @@ TOOLS := .tools/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue bench-workers schema lock clean
+.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue bench-scrape bench-workers schema lock clean
 .PHONY: test-ops ops ops-setup dashboards
 .PHONY: bench-tracking
 
@@ -83,6 +83,9 @@ bench-workers: $(READY) ## documents an hour by 1, 2 and 4 worker processes here
 .PHONY: bench-forecast
 bench-forecast: $(READY) ## errors of the capacity forecast beside those of plain lines, on three made-up histories
 	$(BIN)/python -m bench.forecast
+
+bench-scrape: $(READY) ## a scrape with a million documents and as many queued, two minutes; SCRAPE="--documents 20000" for fewer
+	$(BIN)/python -m bench.scrape $(SCRAPE)
 
 schema: $(READY) ## write the generated pages anew
 	$(BIN)/python -m embedding_assets_tests.contracts.dump_settings

@@ -16,10 +16,18 @@ from embedding_assets.defs.automation import build_schedules, build_sensors
 from embedding_assets.defs.checks import build_stored_checks
 from embedding_assets.defs.forecasting import build_forecasting
 from embedding_assets.defs.history import build_history
+from embedding_assets.defs.index_health import build_index_health
 from embedding_assets.defs.jobs import build_jobs
 from embedding_assets.defs.names import longest_run_seconds, max_runtime_tag
 from embedding_assets.defs.reembedding import build_reembedding
-from embedding_assets.defs.resources import RESOURCE_KEY, Workbenches, WorkbenchesResource
+from embedding_assets.defs.resources import (
+    METRICS_KEY,
+    RESOURCE_KEY,
+    PrometheusMetrics,
+    PrometheusMetricsResource,
+    Workbenches,
+    WorkbenchesResource,
+)
 from embedding_assets.defs.slo_reports import build_slo_reports
 from embedding_assets.defs.upkeep import build_upkeep
 from embedding_assets.settings import Settings, load_settings
@@ -34,8 +42,8 @@ def build_defs(
     """Assets, checks, jobs, schedules and sensors of every collection in the file.
 
     Without `settings` they are read from the environment, here and again in the process of each run.
-    `collections_file` takes the place of the one the settings name. `resource_overrides` replaces resources by key;
-    ours is `workbenches`. There is no default executor, so that the whole merges with another project's definitions.
+    `collections_file` takes the place of the one the settings name. `resource_overrides` replaces resources by key; ours are
+    `workbenches` and `embedding_metrics`. There is no default executor: the whole merges with another project's definitions.
 
     Raises:
         CollectionsFileError: the file is missing or wrong; the message names key, value and what is allowed.
@@ -44,7 +52,10 @@ def build_defs(
     if collections_file is not None:
         chosen = chosen.model_copy(update={"collections_file": Path(collections_file)})
     explicit = settings is not None or collections_file is not None
-    resources: dict[str, object] = {RESOURCE_KEY: Workbenches(chosen) if explicit else WorkbenchesResource()}
+    resources: dict[str, object] = {
+        RESOURCE_KEY: Workbenches(chosen) if explicit else WorkbenchesResource(),
+        METRICS_KEY: PrometheusMetrics(chosen) if explicit else PrometheusMetricsResource(),
+    }
     entries = runtime.collections_file(chosen).collections
     return dg.Definitions.merge(
         dg.Definitions(resources={**resources, **(resource_overrides or {})}),
@@ -68,6 +79,7 @@ def _collection_defs(collection: str, entry: CollectionEntry, settings: Settings
         build_upkeep(collection, time_limit),
         build_reembedding(collection),
         build_forecasting(collection, entry, time_limit),
+        build_index_health(collection, entry, time_limit),
         build_slo_reports(collection, entry, time_limit),
     )
 

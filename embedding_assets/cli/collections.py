@@ -87,8 +87,13 @@ def _named(model: "EmbeddingModel") -> str:
 def list_() -> None:
     """List collections, with whether file and database agree."""
     file, applied = _both()
+    half_removed = run_async(lambda: _half_removed(current_settings()))
     columns = {"collection": "left", "source": "left", "model": "left", "chunking": "left", "state": "left"}
     out().print(table(columns, [_row(name, file, applied) for name in sorted({*file.collections, *applied})]))
+    for name in half_removed:
+        out().print(
+            f"{name} is half removed: to finish it, embedding-assets collections remove {name} --yes", style="yellow"
+        )
 
 
 @app.command()
@@ -117,6 +122,14 @@ async def _applied(settings: "Settings") -> "dict[str, AppliedCollection]":
         return {collection.name: collection for collection in found if collection is not None}
 
 
+async def _half_removed(settings: "Settings") -> list[str]:
+    from embedding_assets.runtime import open_database  # noqa: PLC0415 - as above
+    from embedding_assets.store import collection_removal  # noqa: PLC0415 - as above
+
+    async with open_database(settings) as db, db.transaction() as tx:
+        return await collection_removal.half_removed_names(tx)
+
+
 def _row(name: str, file: "CollectionsFile", applied: "dict[str, AppliedCollection]") -> tuple[str, ...]:
     state = _state(name, file, applied)
     entry = file.collections.get(name)
@@ -136,7 +149,7 @@ def _state(name: str, file: "CollectionsFile", applied: "dict[str, AppliedCollec
     if found is None:
         return "not applied: embedding-assets collections apply"
     if entry is None:
-        return "only in the database"
+        return f"only in the database: embedding-assets collections remove {name}"
     newest = found.building or found.active
     # The limit of a model that is being built is not in use yet.
     limit = entry.limit if found.building else found.limit_name

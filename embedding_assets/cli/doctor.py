@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embedding_assets.cli.examples import examples
+from embedding_assets.cli.exporting import missed
 from embedding_assets.cli.findings import (
     Finding,
     Verdict,
@@ -30,6 +31,7 @@ from embedding_assets.cli.findings import (
     judge_variables,
     judge_withheld,
     ok,
+    warning,
 )
 from embedding_assets.cli.rendering import out, print_json, visible, visible_lines
 from embedding_assets.cli.session import current_settings, run_async, run_name
@@ -90,6 +92,8 @@ async def _examination(settings: "Settings", names: Sequence[str] | None) -> Asy
     if not reachable:
         return
     yield _dagster(settings)
+    if lacking := missed(settings):
+        yield warning("exporter", lacking, "")
     file, finding = _file(settings)
     yield finding
     asked: set[str] = set()

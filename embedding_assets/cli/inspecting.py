@@ -7,6 +7,7 @@ import typer
 
 from embedding_assets.cli import sharing, standing
 from embedding_assets.cli.examples import examples
+from embedding_assets.cli.exporting import missed
 from embedding_assets.cli.failed_documents import attempt_line
 from embedding_assets.cli.rendering import counted, one_line, out, print_json, table, visible
 from embedding_assets.cli.session import current_settings, run_async
@@ -54,6 +55,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         out().print(shown)
     for line in sharing.lines(shared):
         out().print(line, style="yellow")
+    if lacking := missed(settings):
+        out().print(lacking, style="yellow")
 
 
 @examples("embedding-assets explain argparse", "embedding-assets explain guides/start.md -c handbook --json")

@@ -38,6 +38,11 @@ class Recorded:
     note: str
 
 
+def pid_file(home: Path, name: str) -> Path:
+    """Where a program of this home is recorded."""
+    return home.resolve() / f"{name}.pid"
+
+
 def start(program: Program, environment: Mapping[str, str], note: str) -> Recorded:
     """Start it in a session of its own, so that neither Ctrl-C nor the end of this terminal reaches it."""
     with program.log.open("ab") as log:

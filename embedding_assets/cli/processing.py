@@ -109,10 +109,11 @@ async def sync_collection(
     settings: "Settings", collection: str, *, confirm_deletions: bool, whole: bool = False
 ) -> "SyncOutcome":
     """Poll one source; raises as `open_workbench` and `sync_source` do."""
+    from embedding_assets.pipeline.run_records import recorded  # noqa: PLC0415 - as above
     from embedding_assets.pipeline.sync import sync_source  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
 
-    async with open_workbench(settings, collection, run_id=run_name()) as bench:
+    async with open_workbench(settings, collection, run_id=run_name()) as bench, recorded(bench, "sync_sources"):
         return await sync_source(bench, confirm_deletions=confirm_deletions, whole=whole)
 
 
@@ -120,11 +121,12 @@ async def _process(
     settings: "Settings", collection: str, shards: "Sequence[int]", options: "StageOptions", shown: Progress
 ) -> "StagesOutcome":
     from embedding_assets.pipeline.reprocessing import requeue_due  # noqa: PLC0415 - as above
+    from embedding_assets.pipeline.run_records import recorded  # noqa: PLC0415 - as above
     from embedding_assets.pipeline.run_stages import ALL_STAGES, run_stages  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
     from embedding_assets.store import work_queue  # noqa: PLC0415 - as above
 
-    async with open_workbench(settings, collection, run_id=run_name()) as bench:
+    async with open_workbench(settings, collection, run_id=run_name()) as bench, recorded(bench, "embed_documents"):
         await requeue_due(bench)
         async with bench.db.transaction() as tx:
             depths = await work_queue.queue_depth(tx)

@@ -56,6 +56,7 @@ async def _reembed(
     settings: "Settings", collection: str, approval: Approval, on_estimated: "Callable[[Estimate], None]"
 ) -> "ReembedOutcome":
     from embedding_assets.pipeline.reembedding import reembed  # noqa: PLC0415 - heavy imports wait for their command
+    from embedding_assets.pipeline.run_records import recorded  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
 
     total = done = 0
@@ -65,7 +66,10 @@ async def _reembed(
         total = found.model.documents
         on_estimated(found)
 
-    async with open_workbench(settings, collection, run_id=run_name()) as bench:
+    async with (
+        open_workbench(settings, collection, run_id=run_name()) as bench,
+        recorded(bench, "reembed_stale_documents"),
+    ):
         with progress(collection) as shown:
 
             def built(documents: int) -> None:

@@ -14,6 +14,7 @@ import typer
 from embedding_assets.cli import processes
 from embedding_assets.cli.dagster_home import DagsterHome, prepare_dagster_home
 from embedding_assets.cli.examples import examples
+from embedding_assets.cli.exporting import EXPORTER, exporter_program, listens, start_exporter
 from embedding_assets.cli.processes import Program
 from embedding_assets.cli.rendering import note, out, visible, warn
 from embedding_assets.cli.session import current_settings, program
@@ -36,7 +37,7 @@ def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web page.")] = 3000,
     host: Annotated[str, typer.Option(help="Address of the web page; it has no login.")] = "127.0.0.1",
 ) -> None:
-    """Start Dagster in the background: web page and daemon.
+    """Start Dagster in the background, web page and daemon, and the exporter of metrics.
 
     Ends when both work; a second `up` says where they are.
     """
@@ -47,7 +48,8 @@ def up(
     home = prepare_dagster_home(settings, database_urls(settings).dagster)
     webserver, daemon = _webserver(settings, home, host, port), _daemon(settings, home)
     known = processes.running(webserver.pid_file)
-    if known is not None and processes.running(daemon.pid_file) is not None:
+    exporter = exporter_program(settings, home)
+    if known is not None and all(processes.running(one.pid_file) for one in (daemon, exporter)):
         out().print(f"already up: {known.note}")
         return
     url = known.note if known else f"http://{_in_url(host)}:{port}"
@@ -61,6 +63,8 @@ def up(
         if processes.running(one.pid_file) is None:
             processes.start(one, home.environment, url)
     _wait(webserver, lambda: _answers(url))
+    if start_exporter(settings, home, exporter):
+        _wait(exporter, lambda: listens(settings))
     _wait(daemon, lambda: _daemon_beats(settings, since))
     out().print(f"up: {url}  (logs in {_short(home.logs)}; stop with embedding-assets down)")
 
@@ -72,7 +76,7 @@ def down() -> None:
     from embedding_assets.settings import EMBEDDED  # noqa: PLC0415 - as above
 
     settings = current_settings()
-    stopped = processes.stop([_pid_file(settings, name) for name in ("webserver", "daemon")])
+    stopped = processes.stop([processes.pid_file(settings.home, name) for name in ("webserver", "daemon", EXPORTER)])
     if settings.database_url.get_secret_value() == EMBEDDED and stop_embedded(settings.home):
         stopped.append("embedded PostgreSQL")
     out().print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
@@ -80,13 +84,13 @@ def down() -> None:
 
 def running_url(settings: "Settings") -> str | None:
     """Where the web page of `up` is, while it runs."""
-    known = processes.running(_pid_file(settings, "webserver"))
+    known = processes.running(processes.pid_file(settings.home, "webserver"))
     return known.note if known else None
 
 
 def started_before(settings: "Settings", file: Path) -> bool:
     """Whether `up` was run before this file was last written, so that Dagster has not read it."""
-    return _pid_file(settings, "webserver").stat().st_mtime < file.stat().st_mtime
+    return processes.pid_file(settings.home, "webserver").stat().st_mtime < file.stat().st_mtime
 
 
 def _webserver(settings: "Settings", home: DagsterHome, host: str, port: int) -> Program:
@@ -99,22 +103,16 @@ def _daemon(settings: "Settings", home: DagsterHome) -> Program:
 
 
 def _program(settings: "Settings", home: DagsterHome, name: str, argv: list[str]) -> Program:
-    return Program(name, argv, _pid_file(settings, name), home.logs / f"{name}.log")
-
-
-def _pid_file(settings: "Settings", name: str) -> Path:
-    return settings.home.resolve() / f"{name}.pid"
+    return Program(name, argv, processes.pid_file(settings.home, name), home.logs / f"{name}.log")
 
 
 def _wait(one: Program, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not ready():
         if processes.running(one.pid_file) is None:
-            raise NotStarted(f"Dagster's {one.name} ended at once; its log is {_short(one.log)}")
+            raise NotStarted(f"the {one.name} ended at once; its log is {_short(one.log)}")
         if time.monotonic() > deadline:
-            raise NotStarted(
-                f"Dagster's {one.name} is not ready after {_START_SECONDS:.0f} s; its log is {_short(one.log)}"
-            )
+            raise NotStarted(f"the {one.name} is not ready after {_START_SECONDS:.0f} s; its log is {_short(one.log)}")
         time.sleep(0.3)
 
 

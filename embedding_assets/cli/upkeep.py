@@ -37,10 +37,11 @@ def maintain(
 
 async def _maintain(settings: "Settings", collection: str, purge: bool) -> "UpkeepOutcome":
     from embedding_assets.pipeline.maintain import maintain  # noqa: PLC0415 - as above
+    from embedding_assets.pipeline.run_records import recorded  # noqa: PLC0415 - as above
     from embedding_assets.runtime import open_workbench  # noqa: PLC0415 - as above
 
     grace = 0.0 if purge else settings.vector_grace_seconds
-    async with open_workbench(settings, collection, run_id=run_name()) as bench:
+    async with open_workbench(settings, collection, run_id=run_name()) as bench, recorded(bench, "maintain_index"):
         return await maintain(bench, grace_seconds=grace)
 
 

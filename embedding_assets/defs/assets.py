@@ -12,7 +12,7 @@ from embedding_assets.defs.interruption import run_interruptibly
 from embedding_assets.defs.names import asset_key, embed_documents_step, valid_owners
 from embedding_assets.defs.partitions import SHARD_PARTITIONS, shards_of
 from embedding_assets.defs.recording import outcome_events, summary
-from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.defs.resources import PrometheusMetrics, Workbenches, clear_failures
 from embedding_assets.pipeline.run_stages import DocumentStage, StageOptions, StagesOutcome, run_stages
 
 _DESCRIPTIONS = {
@@ -85,11 +85,14 @@ def build_document_assets(collection: str, entry: CollectionEntry, *, freshness_
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def documents(
-        context: dg.AssetExecutionContext, config: EmbedDocumentsConfig, workbenches: dg.ResourceParam[Workbenches]
+        context: dg.AssetExecutionContext,
+        config: EmbedDocumentsConfig,
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
     ) -> Iterator[dg.AssetCheckResult]:
         stages = [DocumentStage(key.path[-1]) for key in context.selected_asset_keys]
         shards = shards_of(context.partition_keys)
-        with clear_failures():
+        with clear_failures(), embedding_metrics.recorded("embed_documents", collection):
             outcome = run_interruptibly(
                 _run(workbenches, collection, context.run.run_id, stages, shards, config.options())
             )

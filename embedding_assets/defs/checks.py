@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from embedding_assets.defs.names import asset_key
-from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.defs.resources import PrometheusMetrics, Workbenches, clear_failures
 from embedding_assets.domain.failures import ErrorType
 from embedding_assets.domain.health import Finding
 from embedding_assets.pipeline.run_stages import DocumentStage, StagesOutcome
@@ -147,11 +147,14 @@ def build_stored_checks(collection: str) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name=f"{collection}__stored_data", specs=specs, can_subset=True)
     def stored_data(
-        context: dg.AssetCheckExecutionContext, workbenches: dg.ResourceParam[Workbenches]
+        context: dg.AssetCheckExecutionContext,
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
-        with clear_failures():
+        with clear_failures(), embedding_metrics.recorded("check_stored_data", collection):
             findings = asyncio.run(_examine(workbenches, collection, selected))
+        embedding_metrics.found(collection, {name: finding for name, finding in findings.items() if name in selected})
         for check in STORED_CHECKS:
             if check.name in selected:
                 yield _result(collection, check, findings.get(check.name, _NOTHING_STORED))

@@ -12,7 +12,7 @@ from embedding_assets import runtime
 from embedding_assets.collections_file import CollectionEntry
 from embedding_assets.defs import names
 from embedding_assets.defs.interruption import run_interruptibly
-from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.defs.resources import PrometheusMetrics, Workbenches, clear_failures
 from embedding_assets.domain.capacity import HORIZONS, CapacityReport
 from embedding_assets.domain.capacity_table import COLUMNS, arrivals_sentence, rows
 from embedding_assets.domain.forecast import Projection
@@ -34,8 +34,11 @@ def build_forecasting(collection: str, entry: CollectionEntry, time_limit: Mappi
     )
 
     @dg.multi_asset(name=f"{collection}__forecast", specs=[spec])
-    def capacity_forecast(workbenches: dg.ResourceParam[Workbenches]) -> Iterator[dg.MaterializeResult[Any]]:
-        with clear_failures():
+    def capacity_forecast(
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with clear_failures(), embedding_metrics.recorded("capacity_forecast", collection):
             report = run_interruptibly(_forecast(workbenches))
         yield dg.MaterializeResult(asset_key=spec.key, metadata=forecast_metadata(collection, report))
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from embedding_assets.defs import names
 from embedding_assets.defs.checks import refusal_check_key, stored_check_keys
 from embedding_assets.defs.interruption import run_interruptibly
-from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.defs.resources import PrometheusMetrics, Workbenches, clear_failures
 from embedding_assets.pipeline.reprocessing import requeue_due
 from embedding_assets.pipeline.run_stages import DocumentStage
 from embedding_assets.pipeline.sync import SyncOutcome, sync_source
@@ -60,9 +60,12 @@ def _sync_job(collection: str, time_limit: Mapping[str, str]) -> dg.JobDefinitio
 
     @dg.op(name=names.poll_step(collection))
     def poll_source(
-        context: dg.OpExecutionContext, config: SyncSourcesConfig, workbenches: dg.ResourceParam[Workbenches]
+        context: dg.OpExecutionContext,
+        config: SyncSourcesConfig,
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
     ) -> None:
-        with clear_failures():
+        with clear_failures(), embedding_metrics.recorded("sync_sources", collection):
             outcome = run_interruptibly(_sync(workbenches, collection, context.run_id, config))
         context.log.info(_sync_summary(outcome))
         context.add_output_metadata(_sync_numbers(outcome))
@@ -82,8 +85,12 @@ def _sync_job(collection: str, time_limit: Mapping[str, str]) -> dg.JobDefinitio
 def _reprocess_job(collection: str, time_limit: Mapping[str, str]) -> dg.JobDefinition:
 
     @dg.op(name=f"{collection}__requeue_due")
-    def requeue_due_documents(context: dg.OpExecutionContext, workbenches: dg.ResourceParam[Workbenches]) -> None:
-        with clear_failures():
+    def requeue_due_documents(
+        context: dg.OpExecutionContext,
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
+    ) -> None:
+        with clear_failures(), embedding_metrics.recorded("reprocess_failed_documents", collection):
             queued = run_interruptibly(_requeue(workbenches, collection, context.run_id))
         context.log.info("%d failed documents are back in the queue", queued)
         context.add_output_metadata({"queued": queued})

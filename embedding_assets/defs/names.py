@@ -84,6 +84,16 @@ def capacity_forecast_job(collection: str) -> str:
     return f"{collection}__capacity_forecast"
 
 
+def index_health_key(collection: str) -> dg.AssetKey:
+    """The asset that says how the vector index is."""
+    return dg.AssetKey([collection, "index_health"])
+
+
+def index_health_job(collection: str) -> str:
+    """The job that looks at it."""
+    return f"{collection}__index_health"
+
+
 def watched_jobs(collection: str) -> list[str]:
     """The jobs whose failed runs somebody is told of."""
     makers = (
@@ -95,6 +105,7 @@ def watched_jobs(collection: str) -> list[str]:
         check_job,
         slo_report_job,
         capacity_forecast_job,
+        index_health_job,
     )
     return [name_of(collection) for name_of in makers]
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from embedding_assets.defs import names
 from embedding_assets.defs.interruption import run_interruptibly
-from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.defs.resources import PrometheusMetrics, Workbenches, clear_failures
 from embedding_assets.defs.ticks import Tick, reembed_tick
 from embedding_assets.domain.reembedding import Approval, Decision
 from embedding_assets.pipeline.reembedding import ReembedOutcome, reembed
@@ -34,9 +34,12 @@ def build_reembedding(collection: str) -> dg.Definitions:
 
     @dg.op(name=names.reembed_step(collection))
     def reembed_stale(
-        context: dg.OpExecutionContext, config: ReembedConfig, workbenches: dg.ResourceParam[Workbenches]
+        context: dg.OpExecutionContext,
+        config: ReembedConfig,
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
     ) -> None:
-        with clear_failures():
+        with clear_failures(), embedding_metrics.recorded("reembed_stale_documents", collection):
             outcome = run_interruptibly(_reembed(workbenches, collection, context.run_id, config))
         context.log.info(summary(outcome))
         context.add_output_metadata(numbers(outcome))

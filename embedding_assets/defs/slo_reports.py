@@ -11,7 +11,7 @@ import dagster as dg
 from embedding_assets.collections_file import CollectionEntry
 from embedding_assets.defs import names
 from embedding_assets.defs.interruption import run_interruptibly
-from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.defs.resources import PrometheusMetrics, Workbenches, clear_failures
 from embedding_assets.domain.slo import WINDOW_DAYS
 from embedding_assets.pipeline.objectives import Standing, standings
 
@@ -30,8 +30,11 @@ def build_slo_reports(collection: str, entry: CollectionEntry, time_limit: Mappi
     )
 
     @dg.multi_asset(name=f"{collection}__objectives", specs=[spec])
-    def slo_report(workbenches: dg.ResourceParam[Workbenches]) -> Iterator[dg.MaterializeResult[Any]]:
-        with clear_failures():
+    def slo_report(
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with clear_failures(), embedding_metrics.recorded("slo_report", collection):
             found = run_interruptibly(_standings(workbenches, collection))
         yield dg.MaterializeResult(asset_key=spec.key, metadata=report_metadata(found))
 

@@ -22,6 +22,7 @@ from embedding_assets.domain.limits import grouped_shards
 from embedding_assets.pipeline import collection_state
 from embedding_assets.pipeline.collection_state import Readiness
 from embedding_assets.pipeline.objectives import take_stock
+from embedding_assets.pipeline.run_records import record_tick
 
 Tick: TypeAlias = "dg.RunRequest | dg.SkipReason"
 EmbedTick: TypeAlias = "list[dg.RunRequest] | dg.SkipReason"
@@ -161,6 +162,7 @@ async def _ask(workbenches: Workbenches, collection: str, shards: Sequence[int])
     async with workbenches.database() as db:
         # Here, because ticks come even when no run succeeds: mostly three looks into an index.
         await take_stock(db)
+        await record_tick(db)
         return await collection_state.readiness(db, collection, shards)
 
 

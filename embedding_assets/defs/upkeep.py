@@ -7,7 +7,7 @@ import dagster as dg
 
 from embedding_assets.defs import names
 from embedding_assets.defs.interruption import run_interruptibly
-from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.defs.resources import PrometheusMetrics, Workbenches, clear_failures
 from embedding_assets.pipeline.maintain import UpkeepOutcome, maintain
 
 
@@ -15,8 +15,12 @@ def build_upkeep(collection: str, time_limit: Mapping[str, str]) -> dg.Definitio
     """The job and its schedule."""
 
     @dg.op(name=f"{collection}__maintain")
-    def maintain_stored(context: dg.OpExecutionContext, workbenches: dg.ResourceParam[Workbenches]) -> None:
-        with clear_failures():
+    def maintain_stored(
+        context: dg.OpExecutionContext,
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
+    ) -> None:
+        with clear_failures(), embedding_metrics.recorded("maintain_index", collection):
             outcome = run_interruptibly(_maintain(workbenches, collection, context.run_id))
         numbers = asdict(outcome)
         context.add_output_metadata({**numbers.pop("index"), **numbers})

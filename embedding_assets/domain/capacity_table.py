@@ -8,12 +8,13 @@ from embedding_assets.domain.forecast import Backtest, Projection, TooLittle
 
 COLUMNS: Mapping[str, str] = {
     "resource": "left",
+    # Before the numbers: Dagster's page shows no more than the first columns.
+    "runs out": "left",
+    "at the earliest": "left",
     "used": "right",
     "of": "right",
     **{f"in {days} d": "right" for days in HORIZONS},
     "unit": "left",
-    "runs out": "left",
-    "at the earliest": "left",
     "note": "left",
 }
 _NOT_IN_SIGHT = f"not within {HORIZONS[-1]} d"
@@ -37,12 +38,12 @@ def _row(one: Outlook) -> Sequence[str]:
     known = bool(one.ahead) and one.capacity is not None
     return [
         one.resource,
+        _when(one.runs_out, known=known),
+        _when(one.earliest, known=known),
         _amount(one.used, one.unit),
         _amount(one.capacity, one.unit),
         *ahead,
         one.unit if one.unit != "bytes" else "GB",
-        _when(one.runs_out, known=known),
-        _when(one.earliest, known=known),
         one.missing,
     ]
 

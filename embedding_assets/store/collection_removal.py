@@ -52,6 +52,11 @@ async def half_removed(tx: Tx, name: str) -> list[int]:
     return [row[0] for row in await (await tx.execute(_SQL["half_removed"], {"name": name})).fetchall()]
 
 
+async def half_removed_names(tx: Tx) -> list[str]:
+    """Which names they had, sorted."""
+    return [row[0] for row in await (await tx.execute(_SQL["half_removed_names"])).fetchall()]
+
+
 async def counts(tx: Tx, collection_id: int) -> CollectionCounts:
     """What there is of it now."""
     row = await (await tx.execute(_SQL["counts"], {"collection_id": collection_id})).fetchone()

@@ -64,7 +64,7 @@ async def keep_latest(tx: Tx, values: Mapping[Series, float]) -> None:
         {
             "names": [name for (name, _), _ in rows],
             "labels": [_joined(labels) for (_, labels), _ in rows],
-            "values": [value for _, value in rows],
+            "values": [float(value) for _, value in rows],
         },
     )
 
@@ -77,7 +77,7 @@ async def keep(tx: Tx, values: Mapping[Series, float]) -> None:
         {
             "names": [name for (name, _), _ in rows],
             "labels": [_joined(labels) for (_, labels), _ in rows],
-            "values": [value for _, value in rows],
+            "values": [float(value) for _, value in rows],
         },
     )
 

@@ -37,7 +37,13 @@ _PACE = replace(PACE, lease_seconds=2)
 _IN_TIME_SECONDS = 120.0
 # Enough to hit every step of a run that takes some seconds, and few enough to let it come to its end.
 _DISTURBANCES = 8
-_LEFT_BEHIND = "SELECT (SELECT count(*) FROM embedding_assets.failed_attempts), (SELECT count(*) FROM embedding_assets.obligations)"
+_LEFT_BEHIND = """
+    SELECT (SELECT count(*) FROM embedding_assets.failed_attempts), (SELECT count(*) FROM embedding_assets.obligations),
+           (SELECT sum(value)::int FROM embedding_assets.metric_counters
+            WHERE name = 'embedding_documents_processed_total' AND labels[2] = 'success'),
+           (SELECT coalesce(sum(delta), 0)::int FROM embedding_assets.count_deltas WHERE what = 'queued'),
+           (SELECT sum(delta)::int FROM embedding_assets.count_deltas WHERE what = 'tracked')
+"""
 _SEEDS = [
     pytest.param(seed, marks=[pytest.mark.slow] if seed == 1 else [pytest.mark.slow, pytest.mark.long])
     for seed in range(10)
@@ -46,13 +52,16 @@ _SEEDS = [
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Everything a reader could tell, and what must not be left behind."""
+    """Everything a reader could tell, and what must not be left behind; what was counted of it, once."""
 
     hashes: Mapping[str, bytes]
     chunks: Mapping[str, list[PublishedChunk]]
     vectors: Mapping[str, list[float]]
     failed: int
     promises: int
+    counted: int
+    queued: int
+    tracked: int
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +95,11 @@ def _undisturbed() -> _State:
         {one.document_key: one.content_hash() for one in documents},
         {one.document_key: [_only_chunk(one.content)] for one in documents},
         {one.content: expected_vector(one.content, DIMENSIONS).tolist() for one in documents},
-        0,
-        0,
+        failed=0,
+        promises=0,
+        counted=_DOCUMENTS,
+        queued=0,
+        tracked=_DOCUMENTS,
     )
 
 

@@ -6,10 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import Connection
 
 from embedding_assets.pipeline.sync import sync_source
+from embedding_assets.telemetry.durable import DOCUMENTS_PROCESSED
 from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import open_bench, simulated_model, write_documents
 from embedding_assets_tests.support.published import PublishedChunk, content_hashes, published_chunks, queue_is_empty
@@ -40,6 +42,7 @@ def test_a_killed_run_is_finished_by_the_next(
         assert len(published_at_kill[0]) < _DOCUMENTS
         assert _state(database_url, tmp_path, provider) == undisturbed
         assert provider.counters().inputs <= inputs + MAX_INPUTS * REQUESTS_AT_ONCE
+        assert _counted(database_url) == _DOCUMENTS
 
 
 State = tuple[dict[str, list[PublishedChunk]], dict[str, bytes]]
@@ -80,6 +83,14 @@ def _state(database_url: str, folder: Path, provider: Simulator) -> State:
             return await published_chunks(bench), await content_hashes(bench)
 
     return asyncio.run(body())
+
+
+def _counted(database_url: str) -> int:
+    """Documents that were counted as published, whoever did it."""
+    query = "SELECT sum(value)::int FROM embedding_assets.metric_counters WHERE name = %s AND labels[2] = 'success'"
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(query, [DOCUMENTS_PROCESSED.name]).fetchone()
+    return row[0] if row else 0
 
 
 def _empty(database_url: str, folder: Path, provider: Simulator) -> bool:

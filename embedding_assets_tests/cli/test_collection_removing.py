@@ -135,6 +135,7 @@ def test_a_removal_that_was_killed_half_way_is_finished_by_the_next(orphaned: Pr
             remover.kill()
             remover.wait()
         assert "documents" in _rows(database_url, 1)
+        assert "handbook is half removed" in orphaned.call("collections", "list").out
         # Nobody finds what is half removed, and its name is free.
         assert "there is no collection 'handbook'" in orphaned.call("collections", "show", "handbook").err
         assert [one["collection"] for one in orphaned.call("status", "--json").json()["collections"]] == ["other"]

@@ -80,4 +80,4 @@ def test_everything_of_ours_is_named_after_its_collection_or_after_us(ours: dg.D
     named += [one.name for one in repository.sensor_defs]
     assert len(named) > 10
     assert [name for name in named if not name.startswith(("docs__", "embedding_assets__", "__ASSET_JOB"))] == []
-    assert set(ours.resources or {}) == {"workbenches"}
+    assert set(ours.resources or {}) == {"workbenches", "embedding_metrics"}

@@ -1,16 +1,12 @@
 """The exporter as Prometheus meets it: over HTTP, in its own process, with the database there and away."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,45 +20,12 @@ from embedding_assets.store import ledger
 from embedding_assets.store.database import Database
 from embedding_assets.telemetry.catalogue import CATALOGUE
 from embedding_assets.telemetry.durable import DOCUMENTS_PROCESSED, DURABLE, ERRORS
+from embedding_assets_tests.exporter.processes import exporter, free_port
 from embedding_assets_tests.support.collections import make_collection
 from embedding_assets_tests.support.database import run
 from embedding_assets_tests.support.queue import NOON, change
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-@contextmanager
-def exporter(database_url: str, folder: Path) -> Generator[tuple[subprocess.Popen[bytes], str], None, None]:
-    """A process of its own and where it listens; ended by SIGTERM."""
-    port = free_port()
-    environment = {**os.environ, "EMBEDDING_ASSETS_DATABASE_URL": database_url, "EMBEDDING_ASSETS_HOME": str(folder)}
-    program = str(Path(sys.executable).parent / "embedding-assets")
-    process = subprocess.Popen([program, "metrics", "serve", "--port", str(port)], env=environment)
-    try:
-        base = f"http://127.0.0.1:{port}"
-        until_it_answers(base)
-        yield process, base
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-
-
-def until_it_answers(base: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            get(base + "/healthz")
-        except urllib.error.URLError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        else:
-            return
 
 
 def get(url: str, accept: str = "text/plain") -> tuple[int, str, str]:

@@ -22,6 +22,9 @@ WHERE id = %(collection_id)s
 -- name: half_removed
 SELECT id FROM embedding_assets.collections WHERE removing = %(name)s ORDER BY id
 
+-- name: half_removed_names
+SELECT DISTINCT removing FROM embedding_assets.collections WHERE removing IS NOT NULL ORDER BY 1
+
 -- name: counts
 SELECT
     (SELECT count(*) FROM embedding_assets.documents AS d WHERE d.collection_id = c.id AND d.deleted_at IS NULL),

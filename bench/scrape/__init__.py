@@ -1,0 +1,1 @@
+"""How long a scrape takes while the queue is large and workers settle: `python -m bench.scrape`."""

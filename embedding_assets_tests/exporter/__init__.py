@@ -1,0 +1,1 @@
+"""The exporter as a process; `processes` starts one for other rooms too."""
