@@ -8,9 +8,8 @@ TOOLS := .tools/.ready
 DATABASE := EMBEDDING_ASSETS_DATABASE_URL="$${EMBEDDING_ASSETS_DATABASE_URL:-embedded}"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo up down test test-long test-image soak check chart bench bench-queue bench-scrape bench-workers schema lock clean
-.PHONY: test-ops ops ops-setup dashboards
-.PHONY: bench-tracking
+.PHONY: help setup tools demo up down test test-long test-image test-ops ops-setup ops soak check chart
+.PHONY: bench bench-tracking bench-queue bench-workers bench-forecast bench-scrape schema dashboards lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -39,7 +38,7 @@ down: $(READY) ## stop what up and demo started
 test: check $(TOOLS) ## the gates, then all tests; ARGS="-k name" passes options to pytest
 	$(BIN)/pytest $(ARGS)
 
-test-long: $(READY) ## the tests that take minutes each: what a hung Dagster run leaves behind
+test-long: $(READY) ## the tests that take minutes each: hung runs, runs side by side, ten crashes, Dagster's freshness
 	$(BIN)/pytest -n0 -m long $(ARGS)
 
 test-image: $(READY) ## the image's own steps without Docker: 1 GB is installed anew, some minutes
@@ -80,7 +79,6 @@ bench-queue: $(READY) ## the queue at a million references, some minutes; QUEUE=
 bench-workers: $(READY) ## documents an hour by 1, 2 and 4 worker processes here, and what 16 and 64 would be limited by
 	$(BIN)/python -m bench.workers $(WORKERS)
 
-.PHONY: bench-forecast
 bench-forecast: $(READY) ## errors of the capacity forecast beside those of plain lines, on three made-up histories
 	$(BIN)/python -m bench.forecast
 

@@ -15,7 +15,7 @@ from embedding_assets.domain.claim_starts import ClaimStarts
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.work import ClaimedItem, Lane
 from embedding_assets.pipeline.workbench import Pace
-from embedding_assets.store import work_queue
+from embedding_assets.store import promises, work_queue
 from embedding_assets.store.database import Database
 from embedding_assets.store.work_queue import Pick
 
@@ -62,7 +62,7 @@ class Claimer:
             part = items[start : start + _SETTLED_AT_ONCE]
             async with self.db.transaction() as tx:
                 held = await work_queue.lock_claims(tx, self.collection_id, part)
-                await work_queue.close_obligations(
+                await promises.close_obligations(
                     tx, self.collection_id, [item for item in part if item.document_key in held]
                 )
                 await work_queue.finish(tx, self.collection_id, sorted(held))

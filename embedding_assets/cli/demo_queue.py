@@ -33,14 +33,14 @@ async def queued_for_us(settings: "Settings", name: str, on_wait: Callable[[floa
     `on_wait` is called once, with the seconds that lease still has.
     """
     from embedding_assets.runtime import open_database  # noqa: PLC0415 - as above
-    from embedding_assets.store import collections, work_queue  # noqa: PLC0415 - as above
+    from embedding_assets.store import collections, shard_leases  # noqa: PLC0415 - as above
 
     said = False
     async with open_database(settings) as db:
         while True:
             async with db.transaction() as tx:
                 applied = await collections.find(tx, name)
-                held = await work_queue.shards_held_for(tx, applied.id) if applied else 0.0
+                held = await shard_leases.shards_held_for(tx, applied.id) if applied else 0.0
             queued = await queued_documents(db, name)
             if not queued or not held:
                 return queued

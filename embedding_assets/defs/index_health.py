@@ -8,7 +8,7 @@ import dagster as dg
 from embedding_assets.collections_file import CollectionEntry
 from embedding_assets.defs import names
 from embedding_assets.defs.interruption import run_interruptibly
-from embedding_assets.defs.resources import Workbenches, clear_failures
+from embedding_assets.defs.resources import PrometheusMetrics, Workbenches, clear_failures
 from embedding_assets.domain.index_health import IndexHealth
 from embedding_assets.pipeline.index_health import look
 
@@ -25,8 +25,11 @@ def build_index_health(collection: str, entry: CollectionEntry, time_limit: Mapp
     )
 
     @dg.multi_asset(name=f"{collection}__look_at_index", specs=[spec])
-    def index_health(workbenches: dg.ResourceParam[Workbenches]) -> Iterator[dg.MaterializeResult[Any]]:
-        with clear_failures():
+    def index_health(
+        workbenches: dg.ResourceParam[Workbenches],
+        embedding_metrics: dg.ResourceParam[PrometheusMetrics],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with clear_failures(), embedding_metrics.recorded("index_health", collection):
             health = run_interruptibly(_look(workbenches, collection))
         yield dg.MaterializeResult(asset_key=spec.key, metadata=health_metadata(health))
 

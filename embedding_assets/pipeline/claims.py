@@ -14,7 +14,7 @@ from embedding_assets.domain.claim_starts import ClaimStarts
 from embedding_assets.domain.work import BACKFILL_SHARE, ClaimedItem, Lane, PublishedState
 from embedding_assets.pipeline.settled_counts import folded_counts
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, work_queue
+from embedding_assets.store import corpus, shard_leases, work_queue
 from embedding_assets.store.work_queue import Pick
 
 # Backfill has its share of claims where it has waited for so long.
@@ -170,7 +170,7 @@ class Claims:
             lease_seconds=pace.lease_seconds,
             max_claim_seconds=pace.max_claim_seconds,
         )
-        return await work_queue.extend_shards(
+        return await shard_leases.extend_shards(
             tx, target.collection_id, owner=self._bench.run_id, lease_seconds=pace.lease_seconds
         )
 

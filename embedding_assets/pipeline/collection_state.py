@@ -14,6 +14,7 @@ from embedding_assets.store import (
     failures,
     inspection,
     rate_limiter,
+    shard_leases,
     source_listings,
     work_queue,
 )
@@ -60,7 +61,7 @@ async def readiness(db: Database, collection: str, shards: Sequence[int] = range
             last_poll_at=applied.last_poll_at,
             held_up_by=await rate_limiter.held_up_by(tx, applied.id),
             circuit=in_the_way(await circuits.open_circuits(tx, scopes.all)),
-            runs_alive=frozenset(await work_queue.runs_alive(tx, applied.id)),
+            runs_alive=frozenset(await shard_leases.runs_alive(tx, applied.id)),
             asked_for_changes=(await source_listings.poll_state(tx, applied.id)).cursor is not None,
         )
 

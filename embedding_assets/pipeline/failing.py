@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from embedding_assets.domain.backoff import Decision, Escalate, InQueue, OnlyRecord, next_step
 from embedding_assets.domain.work import Fail
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import failures, work_queue
+from embedding_assets.store import failures, promises
 from embedding_assets.store.database import Tx
 from embedding_assets.store.failures import Episode
 
@@ -39,7 +39,7 @@ async def record_failures(tx: Tx, bench: Workbench, failed: Sequence[Fail]) -> R
         await failures.record(
             tx, collection_id, failure, episode, decision, run_id=bench.run_id, seconds=_seconds(failure)
         )
-    changes = await work_queue.charge_obligations(tx, collection_id, [failure.item for failure in ordered])
+    changes = await promises.charge_obligations(tx, collection_id, [failure.item for failure in ordered])
     return Recorded(first, escalated, changes)
 
 

@@ -31,7 +31,7 @@ from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.streams import first_reason, gather
 from embedding_assets.pipeline.switching import require_active, told_if_replaced
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import collections, vectors, work_queue
+from embedding_assets.store import collections, shard_leases, vectors
 from embedding_assets.store.database import Tx
 
 if sys.version_info < (3, 11):
@@ -113,8 +113,10 @@ class EmbeddingIngestionPipeline:
 
         async def lease(tx: Tx) -> list[int]:
             seconds = bench.pace.lease_seconds
-            leased = await work_queue.lease_shards(tx, collection_id, shards, owner=bench.run_id, lease_seconds=seconds)
-            await work_queue.end_leases_of_others(tx, collection_id, leased, owner=bench.run_id)
+            leased = await shard_leases.lease_shards(
+                tx, collection_id, shards, owner=bench.run_id, lease_seconds=seconds
+            )
+            await shard_leases.end_leases_of_others(tx, collection_id, leased, owner=bench.run_id)
             return leased
 
         async def make_table(tx: Tx) -> None:
@@ -130,7 +132,7 @@ class EmbeddingIngestionPipeline:
         done = total(stream.tallies.values())
 
         async def leave(tx: Tx) -> None:
-            await work_queue.free_shards(tx, bench.target.collection_id, owner=bench.run_id)
+            await shard_leases.free_shards(tx, bench.target.collection_id, owner=bench.run_id)
             if bench.embedder.wire_format is not None:
                 await collections.remember_wire_format(tx, bench.target.model_id, bench.embedder.wire_format)
             await collections.remember_inputs_per_document(

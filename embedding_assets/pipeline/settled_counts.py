@@ -11,7 +11,8 @@ from datetime import datetime
 from embedding_assets.domain.counts import Counts
 from embedding_assets.domain.work import ClaimedItem, Delete, Fail, Publish, Release, Stage, Tally, Unchanged
 from embedding_assets.pipeline.failing import Recorded
-from embedding_assets.store.work_queue import ClosedObligation, Folded
+from embedding_assets.store.promises import ClosedObligation
+from embedding_assets.store.work_queue import Folded
 from embedding_assets.telemetry.durable import (
     ARRIVALS,
     CHANGES,

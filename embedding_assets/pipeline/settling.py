@@ -24,9 +24,9 @@ from embedding_assets.pipeline.failing import Recorded, record_failures
 from embedding_assets.pipeline.settled_counts import Sorted, settled_counts
 from embedding_assets.pipeline.switching import require_active
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, failures, source_listings, vectors, work_queue
+from embedding_assets.store import corpus, failures, promises, source_listings, vectors, work_queue
 from embedding_assets.store.database import BUSY_TRIES, Tx
-from embedding_assets.store.work_queue import ClosedObligation
+from embedding_assets.store.promises import ClosedObligation
 
 # What may be about one document's rows alone: found by halving.
 _ABOUT_ROWS = frozenset({ErrorType.INVALID_DATA, ErrorType.DATABASE_BUSY, ErrorType.UNEXPECTED})
@@ -150,7 +150,7 @@ async def _close_obligations(
     tx: Tx, bench: Workbench, groups: Sorted, tallies: dict[int, Tally]
 ) -> list[ClosedObligation]:
     items = {item.document_key: item for item in _items(_ended_well(groups))}
-    all_closed = await work_queue.close_obligations(tx, bench.target.collection_id, list(items.values()))
+    all_closed = await promises.close_obligations(tx, bench.target.collection_id, list(items.values()))
     for closed in all_closed:
         tally = tallies[items[closed.document_key].shard]
         tally.max_lag_seconds = max(tally.max_lag_seconds, closed.lag_seconds)

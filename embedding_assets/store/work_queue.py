@@ -1,7 +1,8 @@
-"""The queue of references: enqueue, fold, claim, extend, release, finish; and which run works a shard.
+"""The queue of references: enqueue, fold, claim, extend, release, finish.
 
 Producers only append arrivals; a fold turns them into work items, one per document. A claim draws a fence; whoever settles
-must still hold it. Not here: what is done with an item (pipeline), or its failure (store/failures).
+must still hold it. Not here: what is done with an item (pipeline), its failure (failures), which run works a
+shard (shard_leases), how promises end (promises).
 """
 
 from collections import Counter
@@ -17,22 +18,6 @@ _SQL = load_queries("work_queue")
 
 # An item that lost so many workers is claimed apart, alone.
 SUSPECT_AFTER = 2
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedObligation:
-    """A promise that publication ended. `lag_seconds` is publication minus change; `counted` was missed and said so before.
-
-    `charged`: an attempt of the change was.
-    """
-
-    document_key: str
-    counted: bool
-    charged: bool
-    lag_seconds: float
-    in_time: bool
-    later_from: datetime | None
-    later_generation: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,40 +179,6 @@ async def release_changed(
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def close_obligations(
-    tx: Tx, collection_id: int, items: Sequence[ClaimedItem], *, now: datetime | None = None
-) -> list[ClosedObligation]:
-    """End the promises these claims cover, and start anew those with a change the claim did not see."""
-    values = {
-        "collection_id": collection_id,
-        "document_keys": [item.document_key for item in items],
-        "generations": [item.generation for item in items],
-        "now": now,
-    }
-    cursor = await tx.execute(_SQL["close_obligations"], values)
-    closed = [ClosedObligation(*row) for row in await cursor.fetchall()]
-    later = [row for row in closed if row.later_from is not None]
-    if later:
-        reopened = {
-            "collection_id": collection_id,
-            "document_keys": [row.document_key for row in later],
-            "due_from": [row.later_from for row in later],
-            "generations": [row.later_generation for row in later],
-        }
-        await tx.execute(_SQL["reopen_obligations"], reopened)
-    return closed
-
-
-async def charge_obligations(tx: Tx, collection_id: int, items: Sequence[ClaimedItem]) -> int:
-    """An attempt of these claims was charged; how many changes that is the first one of."""
-    values = {
-        "collection_id": collection_id,
-        "document_keys": [item.document_key for item in items],
-        "generations": [item.generation for item in items],
-    }
-    return (await tx.execute(_SQL["charge_obligations"], values)).rowcount
-
-
 async def has_ready_work(tx: Tx, collection_id: int, shards: Sequence[int], *, now: datetime | None = None) -> bool:
     """Whether a run over these shards would find anything to do."""
     values = {"collection_id": collection_id, "shards": list(shards), "now": now}
@@ -251,46 +202,6 @@ async def backlog(tx: Tx, collection_id: int, *, up_to: int) -> int:
 async def queue_depth(tx: Tx) -> list[QueueDepth]:
     """Depth and age of the oldest, by collection, lane and state."""
     return [QueueDepth(*row) for row in await (await tx.execute(_SQL["queue_depth"])).fetchall()]
-
-
-async def lease_shards(
-    tx: Tx, collection_id: int, shards: Sequence[int], *, owner: str, lease_seconds: float
-) -> list[int]:
-    """Take those of the shards that no other run works; sorted."""
-    values = {"collection_id": collection_id, "shards": list(shards), "owner": owner, "lease_seconds": lease_seconds}
-    await tx.execute(_SQL["ensure_shards"], values)
-    return sorted(row[0] for row in await (await tx.execute(_SQL["lease_shards"], values)).fetchall())
-
-
-async def end_leases_of_others(
-    tx: Tx, collection_id: int, shards: Sequence[int], *, owner: str, now: datetime | None = None
-) -> int:
-    """End the leases other runs left on items of shards this run has just leased; how many."""
-    values = {"collection_id": collection_id, "shards": list(shards), "owner": owner, "now": now}
-    return (await tx.execute(_SQL["end_leases_of_others"], values)).rowcount
-
-
-async def shards_held_for(tx: Tx, collection_id: int) -> float:
-    """Seconds until the last shard lease ends by itself, 0.0 when no shard is leased."""
-    row = await (await tx.execute(_SQL["shards_held_for"], {"collection_id": collection_id})).fetchone()
-    return max(row[0] or 0.0, 0.0) if row else 0.0
-
-
-async def runs_alive(tx: Tx, collection_id: int) -> list[str]:
-    """Owners of shards whose leases have not ended."""
-    rows = await (await tx.execute(_SQL["runs_alive"], {"collection_id": collection_id})).fetchall()
-    return [row[0] for row in rows]
-
-
-async def extend_shards(tx: Tx, collection_id: int, *, owner: str, lease_seconds: float) -> list[int]:
-    """Lengthen this run's shard leases; the shards it still has, sorted."""
-    values = {"collection_id": collection_id, "owner": owner, "lease_seconds": lease_seconds}
-    return sorted(row[0] for row in await (await tx.execute(_SQL["extend_shards"], values)).fetchall())
-
-
-async def free_shards(tx: Tx, collection_id: int, *, owner: str) -> None:
-    """Give this run's shards back."""
-    await tx.execute(_SQL["free_shards"], {"collection_id": collection_id, "owner": owner})
 
 
 def _held(collection_id: int, items: Sequence[ClaimedItem]) -> dict[str, object]:

@@ -6,7 +6,7 @@ import pytest
 
 from embedding_assets.domain.claim_starts import ClaimStarts
 from embedding_assets.domain.work import ClaimedItem, Lane
-from embedding_assets.store import work_queue
+from embedding_assets.store import shard_leases, work_queue
 from embedding_assets.store.database import Database, Tx
 from embedding_assets.store.queries import load_queries
 from embedding_assets.store.work_queue import Pick
@@ -91,7 +91,7 @@ async def test_the_whole_life_of_an_item_reads_little_of_a_queue_that_postgresql
         read["extend"] = await rows_read(tx, extend)
         read["release"] = await rows_read(tx, work_queue.release(tx, docs.id, items[50:], now=at(1)))
         read["settle"] = await rows_read(tx, settle(tx, docs, items[:40], now=at(1)))
-        orphans = work_queue.end_leases_of_others(tx, docs.id, ALL_SHARDS, owner="heir", now=at(1))
+        orphans = shard_leases.end_leases_of_others(tx, docs.id, ALL_SHARDS, owner="heir", now=at(1))
         read["orphans"] = await rows_read(tx, orphans)
         assert await _leased(tx) == {item.document_key for item in items[40:50]}
     assert {name: rows for name, rows in read.items() if rows > ITEMS / 5} == {}

@@ -14,7 +14,7 @@ from embedding_assets.pipeline.search import search_text
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import corpus, work_queue
+from embedding_assets.store import corpus, shard_leases, work_queue
 from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import (
     changed_run,
@@ -191,7 +191,7 @@ def test_two_runs_never_work_one_shard_at_once(database_url: str, tmp_path: Path
 
     async def body(bench: Workbench) -> None:
         async with bench.db.transaction() as tx:
-            taken = await work_queue.lease_shards(
+            taken = await shard_leases.lease_shards(
                 tx, bench.target.collection_id, range(8), owner="another run", lease_seconds=60
             )
         outcome = await sync_and_run(bench)

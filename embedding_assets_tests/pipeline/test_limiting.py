@@ -13,7 +13,7 @@ from embedding_assets.domain.work import Lane
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.limiting import NoRoom, SharedLimit
 from embedding_assets.pipeline.workbench import LimitName, Workbench
-from embedding_assets.store import rate_limiter, work_queue
+from embedding_assets.store import rate_limiter, shard_leases, work_queue
 from embedding_assets.store.rate_limiter import LimitSettings
 from embedding_assets.store.work_queue import QueueDepth
 from embedding_assets_tests.simulator import FaultKind, Simulator
@@ -205,7 +205,7 @@ async def _until_the_run_has_its_shards(bench: Workbench) -> None:
     with anyio.fail_after(60):
         while True:
             async with bench.db.transaction() as tx:
-                if await work_queue.runs_alive(tx, bench.target.collection_id):
+                if await shard_leases.runs_alive(tx, bench.target.collection_id):
                     return
             await asyncio.sleep(0.02)
 

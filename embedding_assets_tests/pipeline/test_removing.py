@@ -13,7 +13,7 @@ from embedding_assets.pipeline.search import search_text
 from embedding_assets.pipeline.settling import settle
 from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import collection_removal, collections, vectors, work_queue
+from embedding_assets.store import collection_removal, collections, shard_leases, vectors
 from embedding_assets_tests.support.benches import on_bench, sync_and_run, write_documents
 from embedding_assets_tests.support.collections import collection_settings
 from embedding_assets_tests.support.failed import claim_all, edit
@@ -22,7 +22,7 @@ from embedding_assets_tests.support.failed import claim_all, edit
 async def _lease(bench: Workbench, seconds: float) -> list[int]:
     async with bench.db.transaction() as tx:
         collection_id = bench.target.collection_id
-        return await work_queue.lease_shards(tx, collection_id, [3, 4], owner=bench.run_id, lease_seconds=seconds)
+        return await shard_leases.lease_shards(tx, collection_id, [3, 4], owner=bench.run_id, lease_seconds=seconds)
 
 
 async def _count(bench: Workbench, table: str) -> int:

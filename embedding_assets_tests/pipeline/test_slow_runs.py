@@ -12,7 +12,7 @@ from embedding_assets.pipeline.claims import Claims
 from embedding_assets.pipeline.ingest import EmbeddingIngestionPipeline
 from embedding_assets.pipeline.sync import sync_source
 from embedding_assets.pipeline.workbench import Workbench
-from embedding_assets.store import work_queue
+from embedding_assets.store import shard_leases, work_queue
 from embedding_assets_tests.simulator import FaultKind, Simulator
 from embedding_assets_tests.support.benches import on_bench, on_bench_and_provider, sync_and_run, write_documents
 from embedding_assets_tests.support.failed import attempts_recorded
@@ -60,7 +60,7 @@ def test_a_run_that_lost_its_shards_claims_nothing_more_from_them(database_url: 
         collection_id = bench.target.collection_id
         async with bench.db.transaction() as tx:
             for run_id, shards in (("slow", range(8)), ("quick", range(8, 16))):
-                await work_queue.lease_shards(tx, collection_id, shards, owner=run_id, lease_seconds=60)
+                await shard_leases.lease_shards(tx, collection_id, shards, owner=run_id, lease_seconds=60)
         claims = Claims(slow, list(range(16)))
         beating = asyncio.create_task(claims.keep_alive())
         with anyio.fail_after(20):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from embedding_assets.domain.work import Lane
-from embedding_assets.store import work_queue
+from embedding_assets.store import promises, work_queue
 from embedding_assets.store.database import Database, Tx
 from embedding_assets_tests.support.collections import MadeCollection, make_collection
 from embedding_assets_tests.support.database import on_database
@@ -91,7 +91,7 @@ async def test_changes_before_publication_are_one_promise_from_the_oldest(
                 await work_queue.fold(tx, docs.id, now=at(0))
         await work_queue.fold(tx, docs.id, now=at(0))
         assert await _promise_of(tx, docs) == (at(-30), at(30))
-        [closed] = await work_queue.close_obligations(tx, docs.id, await claim(tx, docs), now=at(0))
+        [closed] = await promises.close_obligations(tx, docs.id, await claim(tx, docs), now=at(0))
         assert (closed.lag_seconds, closed.later_from) == (1800, None)
 
 
@@ -102,11 +102,11 @@ async def test_publication_ends_the_promise_and_says_whether_it_was_in_time(db: 
     async with db.transaction() as tx:
         await change(tx, docs, "a", when=at(0))
         mine = await claim(tx, docs)
-        [closed] = await work_queue.close_obligations(tx, docs.id, mine, now=at(published))
+        [closed] = await promises.close_obligations(tx, docs.id, mine, now=at(published))
         assert (closed.document_key, closed.counted, closed.in_time) == ("a", False, published <= 60)
         assert closed.lag_seconds == published * 60
         assert await obligations(tx, docs) == {}
-        assert await work_queue.close_obligations(tx, docs.id, mine, now=at(published)) == []
+        assert await promises.close_obligations(tx, docs.id, mine, now=at(published)) == []
 
 
 @on_database
@@ -118,7 +118,7 @@ async def test_a_change_during_a_claim_starts_the_promise_again_at_that_change(d
         for minute in (10, 20):
             await change(tx, docs, "a", when=at(minute))
         assert await _promise_of(tx, docs) == (at(0), at(60))
-        [closed] = await work_queue.close_obligations(tx, docs.id, mine, now=at(30))
+        [closed] = await promises.close_obligations(tx, docs.id, mine, now=at(30))
         assert (closed.lag_seconds, closed.in_time, closed.later_from) == (1800, True, at(10))
         assert await _promise_of(tx, docs) == (at(10), at(70))
 
@@ -142,7 +142,7 @@ async def test_an_old_change_that_arrives_during_a_claim_is_not_charged_to_it(db
         await change(tx, docs, "a", when=at(0))
         mine = await claim(tx, docs)
         await change(tx, docs, "a", when=at(-40))
-        [closed] = await work_queue.close_obligations(tx, docs.id, mine, now=at(10))
+        [closed] = await promises.close_obligations(tx, docs.id, mine, now=at(10))
         assert (closed.lag_seconds, closed.later_from) == (600, at(-40))
 
 
@@ -155,7 +155,7 @@ async def test_the_promise_started_again_ends_with_the_next_publication(db: Data
         await change(tx, docs, "a", when=at(10))
         await settle(tx, docs, mine, now=at(20))
         again = await claim(tx, docs, now=at(20))
-        [closed] = await work_queue.close_obligations(tx, docs.id, again, now=at(25))
+        [closed] = await promises.close_obligations(tx, docs.id, again, now=at(25))
         assert closed.lag_seconds == 15 * 60
         assert await obligations(tx, docs) == {}
 
@@ -179,7 +179,7 @@ async def test_a_change_covered_by_the_heir_of_a_lost_claim_starts_nothing_again
         await change(tx, docs, "a", when=at(0.5))
         heirs = await claim(tx, docs, owner="heir", now=at(2), lease_seconds=600)
         await change(tx, docs, "a", when=at(3))
-        [closed] = await work_queue.close_obligations(tx, docs.id, heirs, now=at(4))
+        [closed] = await promises.close_obligations(tx, docs.id, heirs, now=at(4))
         assert closed.later_from == at(3)
 
 
@@ -191,7 +191,7 @@ async def test_a_first_change_during_a_backfill_claim_outlives_that_claim(db: Da
         await work_queue.fold(tx, docs.id, now=at(0))
         mine = await claim(tx, docs, lane=Lane.BACKFILL)
         await change(tx, docs, "a", when=at(0.5))
-        assert await work_queue.close_obligations(tx, docs.id, mine, now=at(1)) == []
+        assert await promises.close_obligations(tx, docs.id, mine, now=at(1)) == []
         assert await _promise_of(tx, docs) == (at(0.5), at(60.5))
 
 
@@ -206,7 +206,7 @@ async def test_a_promise_counted_as_missed_is_said_to_be_counted_and_keeps_its_s
         assert (await obligations(tx, docs))["a"]["counted"] is True
         assert await _promise_of(tx, docs) == (at(0), at(60))
         mine = await claim(tx, docs, now=at(61))
-        [closed] = await work_queue.close_obligations(tx, docs.id, mine, now=at(62))
+        [closed] = await promises.close_obligations(tx, docs.id, mine, now=at(62))
         assert (closed.counted, closed.in_time) == (True, False)
 
 
@@ -235,5 +235,5 @@ async def test_a_failed_attempt_keeps_the_promise(db: Database) -> None:
         await arrive(tx, docs, "a", lane=Lane.LIVE)
         await work_queue.fold(tx, docs.id, now=at(5))
         assert await _promise_of(tx, docs) == (at(0), at(60))
-        [closed] = await work_queue.close_obligations(tx, docs.id, await claim(tx, docs, now=at(5)), now=at(6))
+        [closed] = await promises.close_obligations(tx, docs.id, await claim(tx, docs, now=at(5)), now=at(6))
         assert (closed.lag_seconds, closed.later_from) == (360, None)

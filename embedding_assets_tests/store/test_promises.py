@@ -3,7 +3,7 @@
 import asyncio
 
 from embedding_assets.pipeline.promises import count_missed
-from embedding_assets.store import ledger, promises, work_queue
+from embedding_assets.store import ledger, promises
 from embedding_assets.store.database import Database
 from embedding_assets.telemetry.durable import FRESHNESS_SLA_DOCUMENTS
 from embedding_assets_tests.support.collections import make_collection
@@ -19,7 +19,7 @@ async def test_a_promise_is_taken_as_missed_at_its_deadline_and_not_before(db: D
         assert await promises.take_missed(tx, now=at(59.9)) == {}
         assert await promises.take_missed(tx, now=at(60)) == {"docs": 1}
         assert await promises.take_missed(tx, now=at(61)) == {}
-        [closed] = await work_queue.close_obligations(tx, docs.id, await claim(tx, docs, now=at(62)), now=at(62))
+        [closed] = await promises.close_obligations(tx, docs.id, await claim(tx, docs, now=at(62)), now=at(62))
         assert closed.counted is True
 
 
@@ -44,7 +44,7 @@ async def test_what_is_being_closed_is_left_and_nobody_waits(db: Database) -> No
         await change(tx, docs, "a", "b", when=at(0))
         mine = await claim(tx, docs)
     async with db.transaction() as settling, db.transaction() as tx:
-        await work_queue.close_obligations(settling, docs.id, mine[:1], now=at(61))
+        await promises.close_obligations(settling, docs.id, mine[:1], now=at(61))
         await tx.execute("SET LOCAL lock_timeout = '5s'")
         assert await promises.take_missed(tx, now=at(61)) == {"docs": 1}
 

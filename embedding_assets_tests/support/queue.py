@@ -9,7 +9,7 @@ from typing_extensions import LiteralString
 
 from embedding_assets.domain.documents import SHARDS
 from embedding_assets.domain.work import ClaimedItem, Lane
-from embedding_assets.store import work_queue
+from embedding_assets.store import promises, work_queue
 from embedding_assets.store.database import Tx
 from embedding_assets.store.work_queue import Pick
 from embedding_assets_tests.support.collections import MadeCollection
@@ -87,7 +87,7 @@ async def settle(tx: Tx, collection: MadeCollection, items: Sequence[ClaimedItem
     """Close and finish what is still ours, as a settle does; the keys that were."""
     ours = await work_queue.lock_claims(tx, collection.id, items)
     held = [item for item in items if item.document_key in ours]
-    await work_queue.close_obligations(tx, collection.id, held, now=now)
+    await promises.close_obligations(tx, collection.id, held, now=now)
     await work_queue.finish(tx, collection.id, sorted(ours), now=now)
     return ours
 

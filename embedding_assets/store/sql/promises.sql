@@ -1,4 +1,30 @@
--- Promises that are not kept.
+-- How promises end.
+
+-- name: close_obligations
+DELETE FROM embedding_assets.obligations AS o
+USING unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS covered (document_key, generation)
+WHERE o.collection_id = %(collection_id)s AND o.document_key = ANY(%(document_keys)s)
+  AND o.document_key = covered.document_key AND o.generation <= covered.generation
+RETURNING o.document_key, o.counted, o.charged,
+    extract(epoch FROM coalesce(%(now)s::timestamptz, clock_timestamp()) - o.due_from)::float8 AS lag_seconds,
+    coalesce(%(now)s::timestamptz, clock_timestamp()) <= o.deadline AS in_time,
+    CASE WHEN o.later_generation > covered.generation THEN o.later_from END AS later_from,
+    CASE WHEN o.later_generation > covered.generation THEN o.later_generation END AS later_generation
+
+-- name: charge_obligations
+-- A change that was charged with an attempt; how many were not before.
+UPDATE embedding_assets.obligations AS o SET charged = true
+FROM unnest(%(document_keys)s::text[], %(generations)s::bigint[]) AS covered (document_key, generation)
+WHERE o.collection_id = %(collection_id)s AND o.document_key = ANY(%(document_keys)s)
+  AND o.document_key = covered.document_key AND o.generation <= covered.generation AND NOT o.charged
+
+-- name: reopen_obligations
+INSERT INTO embedding_assets.obligations (collection_id, document_key, due_from, deadline, generation)
+SELECT c.id, u.document_key, u.due_from, u.due_from + make_interval(secs => c.freshness_seconds), u.generation
+FROM unnest(%(document_keys)s::text[], %(due_from)s::timestamptz[], %(generations)s::bigint[])
+         AS u (document_key, due_from, generation),
+     embedding_assets.collections AS c
+WHERE c.id = %(collection_id)s
 
 -- name: left_unfolded
 -- The first of each collection by an index: ids grow with time, but for transactions that committed late.
