@@ -14,6 +14,7 @@ from embedding_assets.pipeline.launching import Patience
 from embedding_assets.providers.dagster_runs import DagsterJob, DagsterRuns
 from embedding_assets.providers.dagster_webserver import DagsterAway, DagsterWebserver
 from embedding_assets_tests.simulator import FaultKind
+from embedding_assets_tests.support.argo import SCHEDULES, argv, uid_of, workflow
 from embedding_assets_tests.support.dagster_servers import DagsterServers, dagster_servers, ended, wait_for
 from embedding_assets_tests.support.server import fresh_database
 
@@ -49,6 +50,20 @@ def test_a_launch_ends_with_0_when_its_run_succeeded_and_a_second_with_its_key_s
     assert _runs(urls, "nightly-1") == ["SUCCESS"]
     assert _count(urls[0], b"SELECT count(*) FROM embedding_assets.publications") == 6
     assert _tags(urls, "nightly-1") >= {("from", "argo"), ("dagster/asset_partition_range_end", "15")}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_argv_of_each_of_argos_schedules_ends_with_0_and_a_second_of_its_workflow_starts_nothing(
+    dagster: DagsterServers, urls: tuple[str, str], name: str
+) -> None:
+    here = ("--set", f"dagster.webserverUrl={dagster.url}")
+    schedule = workflow(name, *here)
+    program, command, *arguments = argv(schedule, *here)
+    assert (program, command) == ("embedding-assets", "launch")
+    first = dagster.launch(*arguments)
+    assert first.code == 0, first.err
+    assert dagster.launch(*arguments).out == first.out
+    assert _runs(urls, uid_of(schedule)) == ["SUCCESS"]
 
 
 def test_a_failed_run_ends_its_launch_with_1_and_the_runs_own_reason_and_is_not_retried(

@@ -14,6 +14,7 @@ from hera.workflows.models import CronWorkflow, WorkflowTemplate
 from embedding_assets.collections_file import load_collections_file
 from embedding_assets.definitions import build_defs
 from embedding_assets.settings import load_settings
+from embedding_assets_tests.support.argo import SCHEDULES, argv, parameters, spec_of, uid_of, workflow
 from embedding_assets_tests.support.helm import (
     COLLECTIONS_FILE,
     OPPOSITE,
@@ -27,36 +28,14 @@ from embedding_assets_tests.support.helm import (
 )
 
 MODELS = {"CronWorkflow": CronWorkflow, "WorkflowTemplate": WorkflowTemplate}
-SCHEDULES = {"docs-retries": ["*/5 * * * *"], "docs-reconcile": ["11 2 * * *"], "docs-report": ["23 23 * * *"]}
 EVERY = pytest.mark.parametrize("name", [*SCHEDULES, f"{RELEASE}-launch"])
 SCHEDULED = pytest.mark.parametrize("name", SCHEDULES)
-
-
-def workflow(name: str) -> Object:
-    kind = "CronWorkflow" if name in SCHEDULES else "WorkflowTemplate"
-    return named(rendered(*REQUIRED), kind, name)
 
 
 def of_docs(*values: str) -> list[Object]:
     """The schedules of one collection."""
     every = of_kind(rendered(*values), "CronWorkflow")
     return [one for one in every if one["metadata"]["labels"]["embedding-assets/collection"] == "docs"]
-
-
-def spec_of(one: Object) -> Object:
-    """What Argo runs: what is said here over what the template that is named says."""
-    if one["kind"] == "WorkflowTemplate":
-        return one["spec"]
-    own = one["spec"]["workflowSpec"]
-    return {**workflow(own["workflowTemplateRef"]["name"])["spec"], **own}
-
-
-def parameters(one: Object) -> dict[str, str | None]:
-    given = {each["name"]: each.get("value") for each in spec_of(one)["arguments"]["parameters"]}
-    default = {
-        each["name"]: each.get("value") for each in workflow(f"{RELEASE}-launch")["spec"]["arguments"]["parameters"]
-    }
-    return {**default, **given}
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -71,15 +50,6 @@ def strings(value: Any) -> Iterator[str]:
                 yield from strings(each)
         case _:
             pass
-
-
-def argv(one: Object, **given: str) -> list[str]:
-    """The container's argv with every placeholder filled in as Argo does."""
-    (template,) = spec_of(one)["templates"]
-    filled = {f"inputs.parameters.{name}": value for name, value in {**parameters(one), **given}.items()}
-    filled["workflow.uid"] = "0b4e3c4e-6f0c-4e57-8f0a-3f7f5d8c2a11"
-    text = [*template["container"]["command"], *template["container"]["args"]]
-    return [re.sub(r"\{\{(.+?)\}\}", lambda found: str(filled[found[1]]), part) for part in text]
 
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
@@ -152,7 +122,7 @@ def test_our_program_understands_its_argv(name: str) -> None:
     assert understood["job"] == given["job"]
     assert understood["timeout"] == float(given["timeout"] or 0)
     assert understood["wait"] is True
-    assert understood["key"] == "0b4e3c4e-6f0c-4e57-8f0a-3f7f5d8c2a11"
+    assert understood["key"] == uid_of(one)
     assert understood["url"] == "http://dagster-dagster-webserver:8080"
 
 
