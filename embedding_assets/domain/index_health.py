@@ -32,6 +32,10 @@ class IndexHealth:
         if self.valid is False:
             found.append("the index is not valid: the next upkeep builds it anew")
         if self.index_bytes > self.cache:
+            found.append(
+                "the index is larger than effective_cache_size: search reads from disk; give the server more memory"
+            )
+        if self.graph_bytes > self.maintenance_memory:
             needed = f"{self.graph_bytes / 1e6:,.0f} MB"
             found.append(
                 f"a build needs about {needed}, and is several times slower with a smaller maintenance_work_mem"

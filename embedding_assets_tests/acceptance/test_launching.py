@@ -33,7 +33,8 @@ def urls(administration: Connection, server_url: str) -> Iterator[tuple[str, str
 
 @pytest.fixture(scope="module")
 def dagster(urls: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterServers]:
-    with dagster_servers(*urls, tmp_path_factory.mktemp("launching"), documents=6) as servers:
+    folder = tmp_path_factory.mktemp("launching")
+    with dagster_servers(*urls, folder, documents=6, variables={"EMBEDDING_ASSETS_LEASE_SECONDS": "10"}) as servers:
         servers.processes.ours("sync")
         yield servers
 
@@ -95,6 +96,9 @@ def test_a_run_whose_process_is_killed_is_retried_by_dagster_and_its_launch_stay
     assert done.code == 0, done.err
     assert "Dagster retries it as run" in done.err
     assert _runs(urls, "killed") == ["FAILURE", "SUCCESS"]
+    # Until the killed run's leases end, no run takes its shards.
+    leased = b"SELECT count(*) FROM embedding_assets.shard_leases WHERE expires_at > clock_timestamp()"
+    wait_for(lambda: _count(urls[0], leased) == 0, lambda: dagster.processes.log("daemon"))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,10 @@ def test_a_row_is_read_with_everything_that_was_configured(empty_database_url: s
     with opened(empty_database_url) as table:
         changed = datetime(2024, 5, 1, 10, tzinfo=timezone.utc)
         metadata = {"tags": [1, "a"]}
-        assert table.read("1", max_bytes=100) == TableRow(12, ["text"], "T", None, metadata, changed)
+        row = table.read("1", max_bytes=100)
+        assert row is not None
+        assert row == TableRow(12, ["text"], "T", None, metadata, changed, row.signature)
+        assert row.signature
 
 
 @pytest.mark.parametrize(
