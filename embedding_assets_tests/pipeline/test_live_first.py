@@ -209,7 +209,7 @@ def test_a_claim_that_is_committing_when_its_run_is_stopped_is_given_back(databa
                 """
                 CREATE FUNCTION public.commit_when_cancelled() RETURNS trigger LANGUAGE plpgsql AS $$
                 BEGIN
-                    PERFORM pg_sleep(60);
+                    PERFORM pg_sleep(10);
                     RETURN NULL;
                 EXCEPTION WHEN query_canceled THEN
                     -- The cancellation comes too late: this commits.
