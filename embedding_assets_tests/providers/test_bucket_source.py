@@ -211,7 +211,7 @@ def test_a_store_that_never_answers_does_not_hold_the_reader(
     from embedding_assets.providers.sources import object_stores
 
     bucket.put({"a.md": "x"})
-    monkeypatch.setattr(object_stores, "_CALL_SECONDS", 1)
+    monkeypatch.setattr(object_stores, "_CALL_SECONDS", 4)
     server.swallows = "/a.md"
     assert _failure(lambda: _source(bucket).fetch("a.md")).error_type is ErrorType.SOURCE_UNREADABLE
     server.swallows = bucket.name
